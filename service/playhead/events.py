@@ -1,0 +1,172 @@
+"""The wire contract: what players may send, and the row each accepted event becomes.
+
+`Envelope` and `Event` are the native protocol's bodies. `EventRow` is what every protocol's decoder
+ends in; its fields are the columns of `playback_events` in `EVENT_COLUMNS` order, so that a list of
+rows encodes to JSONCompactEachRow at C speed.
+"""
+
+import enum
+from typing import Annotated, Literal
+
+import msgspec
+
+MAX_EVENTS_PER_BATCH = 500
+MAX_INTEGER = 2**53 - 1
+GAP_MS = 60_000
+"""An interval between neighbouring events longer than this is given to no state."""
+
+
+class EventType(enum.IntEnum):
+    """Types in the order in which events of one `ts` and `seq` are taken; values are stored."""
+
+    play = 1
+    playing = 2
+    pause = 3
+    rebuffer_start = 4
+    rebuffer_end = 5
+    seek_start = 6
+    seek_end = 7
+    heartbeat = 8
+    quality_change = 9
+    visibility = 10
+    error = 11
+    ended = 12
+    quit = 13
+    other = 14
+    """Kept, no state: events of other protocols without a counterpart; never sent natively."""
+
+
+NativeType = Literal[
+    "play",
+    "playing",
+    "pause",
+    "rebuffer_start",
+    "rebuffer_end",
+    "seek_start",
+    "seek_end",
+    "heartbeat",
+    "quality_change",
+    "visibility",
+    "error",
+    "ended",
+    "quit",
+]
+Provider = Literal["hls", "dash", "native", "youtube", "bunny", "other"]
+
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"\A[A-Za-z0-9._:~-]+\Z")]
+Instant = Annotated[
+    int | float,
+    msgspec.Meta(ge=0, le=MAX_INTEGER, description="Milliseconds since the epoch, UTC; fractions are rounded."),
+]
+Count = Annotated[
+    int | float,
+    msgspec.Meta(ge=0, le=2**32 - 1, description="Not negative; fractions are rounded, 0 is the same as unknown."),
+]
+Number = Annotated[int | float, msgspec.Meta(ge=0, le=MAX_INTEGER, description="Not negative; fractions are rounded.")]
+
+
+class Visibility(enum.IntEnum):
+    """What is stored of `visible`; `unknown` carries nothing."""
+
+    unknown = 0
+    hidden = 1
+    visible = 2
+
+
+class ErrorDetail(msgspec.Struct, frozen=True):
+    """The error of an event of type `error`; longer texts are cut to 128 and 1024 characters."""
+
+    code: str
+    message: str = ""
+    fatal: bool | None = None
+    business: bool | None = None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing a player did, as the native protocol sends it; null is the same as absent."""
+
+    type: NativeType
+    ts: Instant
+    seq: Number
+    position_ms: Number | None = None
+    bitrate_kbps: Count | None = None
+    width: Count | None = None
+    height: Count | None = None
+    player_width: Count | None = None
+    player_height: Count | None = None
+    dropped_frames: Count | None = None
+    visible: bool | None = None
+    muted: bool | None = None
+    playback_rate: int | float | None = None
+    error: ErrorDetail | None = None
+
+
+class Player(msgspec.Struct, frozen=True, kw_only=True):
+    """The player of a batch."""
+
+    provider: Provider | None = None
+    name: str | None = None
+    version: str | None = None
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """What the sender says of the content; the registry's word comes before it."""
+
+    title: str | None = None
+    duration_ms: Number | None = None
+    live: bool | None = None
+
+
+class Rejection(msgspec.Struct, frozen=True):
+    """Why the event at `index` of a batch was not taken."""
+
+    index: int
+    code: Literal["invalid_event", "unknown_type", "too_old", "in_future", "unknown_stream"]
+    message: str
+
+
+class EventRow(msgspec.Struct, array_like=True, kw_only=True, gc=False):
+    """One row for `playback_events`, before the database adds what it can work out itself.
+
+    `received_ms` and `sent_offset_ms` (None: the batch has no usable sent_at) are not stored as they are:
+    the table packs both into its `version`, which decides among copies, and gives them back as
+    `received_at` and `offset_ms`. 0 in a number and "" in a text mean unknown.
+    """
+
+    stream_id: str
+    session_id: str
+    client_id: str
+    ts: int
+    seq: int
+    type: int
+    received_ms: int
+    sent_offset_ms: int | None
+    position_ms: int | None = None
+    bitrate_kbps: int = 0
+    width: int = 0
+    height: int = 0
+    player_width: int = 0
+    player_height: int = 0
+    dropped_frames: int | None = None
+    visible: int = 0
+    muted: bool | None = None
+    playback_rate: float | None = None
+    error_code: str = ""
+    error_message: str = ""
+    is_error_fatal: bool = False
+    is_error_business: bool = False
+    provider: str = ""
+    player_name: str = ""
+    player_version: str = ""
+    content_title: str = ""
+    content_duration_ms: int = 0
+    content_is_live: bool | None = None
+    page_url: str = ""
+    timezone: str = ""
+    country: str = ""
+    device: str = ""
+    os: str = ""
+    browser: str = ""
+
+
+EVENT_COLUMNS: tuple[str, ...] = EventRow.__struct_fields__

@@ -1,0 +1,117 @@
+"""Every setting: an environment variable `PLAYHEAD_<NAME>`, typed, bounded and described.
+
+`playhead settings` lists them; docs/settings.md is the same list and a test keeps it so.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import msgspec
+
+from playhead.errors import SettingsError
+
+ENV_PREFIX = "PLAYHEAD_"
+
+
+def _meta(description: str, **bounds: Any) -> msgspec.Meta:
+    return msgspec.Meta(description=description, **bounds)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All settings with their defaults; lists are comma-separated in the environment."""
+
+    # Where it runs
+    host: Annotated[str, _meta("Address the service listens on.")] = "127.0.0.1"
+    port: Annotated[int, _meta("Port the service listens on; 0 picks a free one.", ge=0, le=65535)] = 8000
+    data_dir: Annotated[str, _meta("Folder of the embedded engine and of its password file.")] = "./data"
+    clickhouse_url: Annotated[
+        str, _meta("http[s]://user:password@host:port/database; empty: the embedded engine on the data folder.")
+    ] = ""
+    sql_port: Annotated[
+        int, _meta("Port of the ClickHouse HTTP interface over the embedded engine, on 127.0.0.1; 0: off.", ge=0, le=65535)
+    ] = 8124
+    sql_max_connections: Annotated[int, _meta("Connections the SQL port serves at once.", ge=1, le=1000)] = 32
+    log_level: Annotated[str, _meta("debug, info, warning or error.", pattern="^(debug|info|warning|error)$")] = "info"
+
+    # Who may ask
+    admin_key: Annotated[str, _meta("The first admin key; empty: one is made on first start and printed once.")] = ""
+
+    # What is taken in
+    allowed_origins: Annotated[list[str], _meta("Origins that may send events from a browser; * allows all.")] = ["*"]
+    strict_streams: Annotated[bool, _meta("Take events of registered streams only.")] = False
+    max_event_age_days: Annotated[int, _meta("Events older than this are refused as too_old.", ge=1, le=60)] = 7
+    session_timeout_s: Annotated[
+        int, _meta("How far a batch without session_id may lie from a session to belong to it.", ge=1, le=86_400)
+    ] = 1800
+    honor_gpc: Annotated[bool, _meta("Replace the client id by the session id on DNT: 1 or Sec-GPC: 1.")] = True
+    max_body_bytes: Annotated[int, _meta("Largest request body as sent.", ge=1024)] = 256 * 1024
+    max_decompressed_bytes: Annotated[int, _meta("Largest request body after gzip.", ge=1024)] = 1024 * 1024
+    receive_timeout_s: Annotated[float, _meta("A request whose body has not come by then is closed.", gt=0)] = 10.0
+    trusted_proxies: Annotated[
+        list[str], _meta("Networks whose X-Forwarded-For and country headers are believed, as CIDR.")
+    ] = []
+    country_headers: Annotated[list[str], _meta("Headers of trusted proxies that carry a country code.")] = [
+        "cf-ipcountry",
+        "cloudfront-viewer-country",
+        "x-country-code",
+    ]
+    mmdb_path: Annotated[str, _meta("A MaxMind country or city database; empty: the bundled table.")] = ""
+
+    # How it is written
+    flush_interval_ms: Annotated[int, _meta("How long rows wait for company before an insert.", ge=1, le=5000)] = 50
+    flush_rows: Annotated[int, _meta("Rows that start an insert at once.", ge=1)] = 20_000
+    flush_parallel: Annotated[int, _meta("Inserts under way at once.", ge=1, le=32)] = 2
+    buffer_rows: Annotated[int, _meta("Rows that may wait; more is answered 503.", ge=1)] = 200_000
+    buffer_bytes: Annotated[int, _meta("Bytes that may wait; more is answered 503.", ge=1024)] = 128 * 1024 * 1024
+    insert_timeout_s: Annotated[float, _meta("An insert that takes longer counts as failed.", gt=0, le=30)] = 10.0
+    insert_attempts: Annotated[int, _meta("Tries of an insert that may work later, before 503.", ge=1, le=10)] = 3
+    dead_letters_per_minute: Annotated[int, _meta("Refused events kept a minute and reason; the rest is counted.", ge=0)] = 1000
+    fsync: Annotated[bool, _meta("Make 2xx survive power loss too: fsync every insert.")] = False
+
+    # How it is answered
+    query_threads: Annotated[int, _meta("Queries under way at once.", ge=1, le=64)] = 4
+    query_timeout_s: Annotated[float, _meta("A query that takes longer is given up.", gt=0)] = 30.0
+    query_max_memory_bytes: Annotated[int, _meta("Memory one query may take.", ge=1024 * 1024)] = 4 * 1024**3
+    refresh_interval_s: Annotated[float, _meta("Pause between two refreshes of the sessions.", gt=0, le=60)] = 1.0
+    retention_days: Annotated[int, _meta("Days events and sessions are kept.", ge=1)] = 400
+
+    def problems(self) -> Iterator[str]:
+        """Yield what is wrong across settings that are fine one by one."""
+        if self.max_event_age_days >= self.retention_days:
+            yield "PLAYHEAD_MAX_EVENT_AGE_DAYS must be less than PLAYHEAD_RETENTION_DAYS"
+        if self.mmdb_path and not Path(self.mmdb_path).is_file():
+            yield f"PLAYHEAD_MMDB_PATH: there is no file {self.mmdb_path}"
+
+
+def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the settings from `environment`; an empty variable counts as unset.
+
+    Raises SettingsError naming each variable that has no usable value or is not a setting.
+    """
+    hints = get_type_hints(Settings)
+    given = {
+        name.removeprefix(ENV_PREFIX).lower(): text
+        for name, text in environment.items()
+        if name.startswith(ENV_PREFIX) and not name.startswith("PLAYHEAD_TEST_") and text != ""
+    }
+    values = {}
+    errors = [f"{ENV_PREFIX}{name.upper()} is not a setting" for name in given if name not in hints]
+    for name in given.keys() & hints.keys():
+        try:
+            values[name] = _convert(given[name], hints[name])
+        except msgspec.ValidationError as error:
+            errors.append(f"{ENV_PREFIX}{name.upper()}: {error}")
+    if errors:
+        raise SettingsError("; ".join(sorted(errors)))
+    settings = Settings(**values)
+    if errors := list(settings.problems()):
+        raise SettingsError("; ".join(errors))
+    return settings
+
+
+def _convert(text: str, hint: Any) -> Any:
+    is_list = isinstance(getattr(Settings, "__struct_defaults__", None), tuple) and hint == list[str]
+    value: Any = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
+    return msgspec.convert(value, hint, strict=False)
