@@ -7,6 +7,7 @@ rows encodes to JSONCompactEachRow at C speed.
 
 import enum
 from typing import Annotated, Literal
+from uuid import UUID
 
 import msgspec
 
@@ -123,6 +124,29 @@ class Rejection(msgspec.Struct, frozen=True):
     index: int
     code: Literal["invalid_event", "unknown_type", "too_old", "in_future", "unknown_stream"]
     message: str
+
+
+class Envelope(msgspec.Struct, frozen=True, kw_only=True):
+    """The body of a native batch; null is the same as absent."""
+
+    stream_id: Identifier
+    client_id: Identifier
+    session_id: UUID | None = None
+    sent_at: Instant | None = None
+    player: Player | None = None
+    content: Content | None = None
+    page_url: str | None = None
+    timezone: str | None = None
+    events: Annotated[list[Event], msgspec.Meta(min_length=1, max_length=MAX_EVENTS_PER_BATCH)]
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply to a native batch; `session_id` is the one to go on with, `server_time` in ms."""
+
+    accepted: int
+    rejected: list[Rejection]
+    session_id: str
+    server_time: int
 
 
 class EventRow(msgspec.Struct, array_like=True, kw_only=True, gc=False):

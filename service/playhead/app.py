@@ -1,0 +1,90 @@
+"""The composition root: everything is put together here, and nothing runs before `create_app` is called.
+
+player --> /analytics/* --> ingest --> store --> rollup --> store --> serve --> /admin/*, which needs a key
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from litestar import Litestar
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from playhead import __version__
+from playhead.ingest.openapi import describe_ingest
+from playhead.ingest.routes import IngestApp, create_ingest
+from playhead.ops.auth import Keys
+from playhead.ops.docs import OpenApiDocument, docs_router
+from playhead.ops.health import get_liveness, get_readiness
+from playhead.ops.problems import EXCEPTION_HANDLERS
+from playhead.rollup.refresh import Refresher
+from playhead.serve.registry import is_registered
+from playhead.serve.routes import analytics_router
+from playhead.settings import Settings
+from playhead.store.contract import Store
+from playhead.store.migrate import migrate
+
+OnStart = Callable[[str | None], Awaitable[None]]
+
+
+def create_app(settings: Settings, store: Store, on_start: OnStart | None = None) -> ASGIApp:
+    """Return the ASGI application; its lifespan migrates the database and runs what is in the background.
+
+    `on_start` is told the first admin key when one was made, else None, once everything can be served.
+    """
+    keys = Keys(store, settings.admin_key)
+    ingest = create_ingest(settings, store, is_known_stream=lambda stream_id: is_registered(store, stream_id))
+    refresher = Refresher(store, settings)
+
+    @asynccontextmanager
+    async def lifespan(_: Litestar) -> AsyncIterator[None]:
+        await migrate(store)
+        first_key = await keys.make_first_key()
+        await ingest.start()
+        refresher.start()
+        if on_start is not None:
+            await on_start(first_key)
+        try:
+            yield
+        finally:
+            await ingest.stop()
+            await refresher.stop()
+            await store.close()
+
+    return _split(ingest, _create_admin(store, keys, lifespan))
+
+
+def _create_admin(store: Store, keys: Keys, lifespan: Callable[[Litestar], object]) -> Litestar:
+    """Return everything but ingest: the admin API, health, OpenAPI and its page."""
+    return Litestar(
+        route_handlers=[analytics_router(), get_liveness, get_readiness, docs_router()],
+        dependencies={
+            "store": Provide(lambda: store, sync_to_thread=False),
+            "keys": Provide(lambda: keys, sync_to_thread=False),
+        },
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=[lifespan],
+        openapi_config=OpenAPIConfig(
+            title="Playhead",
+            version=__version__,
+            description="Video-player analytics: events in without a key, exact figures out with one.",
+            use_handler_docstrings=True,
+            components=Components(security_schemes={"BearerKey": SecurityScheme(type="http", scheme="bearer")}),
+            render_plugins=[OpenApiDocument(*describe_ingest())],
+        ),
+        logging_config=None,
+    )
+
+
+def _split(ingest: IngestApp, admin: ASGIApp) -> ASGIApp:
+    """Return an app in which ingest stands beside the admin app, so that no guard of the one is on the way to the other."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/analytics/"):
+            await ingest(scope, receive, send)
+        else:
+            await admin(scope, receive, send)
+
+    return app

@@ -1,0 +1,122 @@
+"""Starts the service: logging, the store, the HTTP server, and the lines that say where it is."""
+
+import logging
+import socket
+import sys
+from pathlib import Path
+
+import structlog
+import uvicorn
+
+from playhead.app import create_app
+from playhead.settings import Settings
+from playhead.store.contract import Store
+from playhead.store.embedded import DATABASE, embedded_path, open_embedded_store
+from playhead.store.server import open_server_store
+from playhead.store.sql_endpoint import SqlEndpoint, ensure_token
+
+GRACEFUL_SHUTDOWN_S = 10
+
+
+def open_store(settings: Settings) -> Store:
+    """Return the store the settings ask for: a server by URL, else the embedded engine."""
+    return open_server_store(settings) if settings.clickhouse_url else open_embedded_store(settings)
+
+
+def configure_logging(level: str) -> None:
+    """Write one JSON object a line to standard error; addresses of clients are in none of them."""
+    numeric = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(numeric),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    logging.basicConfig(level=max(numeric, logging.WARNING), stream=sys.stderr)
+
+
+class _Server(uvicorn.Server):
+    """Says where it is once it listens."""
+
+    def __init__(self, config: uvicorn.Config, settings: Settings, sql_endpoint: SqlEndpoint | None) -> None:
+        super().__init__(config)
+        self._settings = settings
+        self._sql_endpoint = sql_endpoint
+        self.first_key: str | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.should_exit:
+            return
+        port = self.servers[0].sockets[0].getsockname()[1]
+        print("\n".join(self._greeting(f"http://{self._settings.host}:{port}")), flush=True)
+
+    def _greeting(self, url: str) -> list[str]:
+        lines = [f"Playhead is ready at {url}"]
+        if self._sql_endpoint is not None:
+            token = Path(self._settings.data_dir) / "sql.token"
+            lines.append(f"  SQL         http://127.0.0.1:{self._sql_endpoint.port} (user playhead, password in {token})")
+        lines += [
+            f"  send events {url}/analytics/events",
+            f"  read them   {url}/admin/analytics/streams",
+            f"  try it out  {url}/docs",
+            f"  admin key   {self._key_line()}",
+        ]
+        return lines
+
+    def _key_line(self) -> str:
+        if self.first_key:
+            return f"{self.first_key} (made now, shown only this once)"
+        return "the one in PLAYHEAD_ADMIN_KEY" if self._settings.admin_key else "the one printed on first start"
+
+
+def serve(settings: Settings) -> None:
+    """Run the service until SIGINT or SIGTERM; what was accepted is stored before it ends."""
+    configure_logging(settings.log_level)
+    store = open_store(settings)
+    sql_endpoint = _open_sql_endpoint(settings)
+
+    async def on_start(first_key: str | None) -> None:
+        server.first_key = first_key
+        if sql_endpoint is not None:
+            sql_endpoint.start()
+
+    app = create_app(settings, store, on_start=on_start)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+        backlog=4096,
+    )
+    server = _Server(config, settings, sql_endpoint)
+    try:
+        server.run()
+    finally:
+        if sql_endpoint is not None:
+            sql_endpoint.stop()
+    if not server.started:
+        sys.exit(3)
+
+
+def _open_sql_endpoint(settings: Settings) -> SqlEndpoint | None:
+    if settings.clickhouse_url or not settings.sql_port:
+        return None
+    return SqlEndpoint(
+        path=str(embedded_path(settings)),
+        database=DATABASE,
+        port=settings.sql_port,
+        token=ensure_token(Path(settings.data_dir)),
+        max_connections=settings.sql_max_connections,
+    )

@@ -1,0 +1,1 @@
+"""Who may ask, and whether the service is well."""

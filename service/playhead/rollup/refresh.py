@@ -1,0 +1,102 @@
+"""Keeps `sessions` fresh: refolds those with inserts their row has not seen, round after round.
+
+Any number of processes may do this at once: a session's row says which inserts it has seen and when its
+events were read, so double work changes nothing (docs/decisions/0002-refold-what-changed.md).
+"""
+
+import asyncio
+import contextlib
+from uuid import uuid4
+
+import msgspec
+import structlog
+
+from playhead.errors import StoreError
+from playhead.settings import Settings
+from playhead.store.contract import Store
+from playhead.store.sql_files import query
+
+LOOK_BACK_MS = 60_000
+"""An insert is stamped when it starts and seen when it ends; none takes longer (PLAYHEAD_INSERT_TIMEOUT_S <= 30)."""
+
+IDLE_MARK_MS = 3_000
+"""How old the mark may grow while nothing changes."""
+
+log = structlog.get_logger()
+
+
+class RefreshState(msgspec.Struct, frozen=True):
+    """The database's clock and the newest mark, ms since the epoch; 0: never refreshed."""
+
+    now_ms: int
+    refreshed_until_ms: int
+
+    @property
+    def freshness_s(self) -> float | None:
+        """Age of the newest data that answers surely include; None before the first refresh."""
+        if not self.refreshed_until_ms:
+            return None
+        return max(self.now_ms - self.refreshed_until_ms, 0) / 1000
+
+
+class _ScopeSize(msgspec.Struct, frozen=True):
+    sessions: int
+
+
+async def read_refresh_state(store: Store) -> RefreshState:
+    """Return how far the sessions are up to date."""
+    [state] = await store.fetch(query("refresh_state"), RefreshState)
+    return state
+
+
+async def refresh_sessions(store: Store, settings: Settings) -> int:
+    """Refold every session changed since the last mark, in bounded batches, and set a new mark.
+
+    Returns how many sessions were refolded. What was stored before the call is in `sessions` after it.
+    """
+    state = await read_refresh_state(store)
+    touched_since_ms = max(state.refreshed_until_ms - LOOK_BACK_MS, 0)
+    refolded = 0
+    while batch := await _refold_batch(store, settings, touched_since_ms):
+        refolded += batch
+    if refolded or state.now_ms - state.refreshed_until_ms >= IDLE_MARK_MS:
+        await store.insert("refresh_marks", ["refreshed_until"], b"[%d.%03d]\n" % divmod(state.now_ms, 1000))
+    return refolded
+
+
+async def _refold_batch(store: Store, settings: Settings, touched_since_ms: int) -> int:
+    batch = {"batch_id": str(uuid4())}
+    limits = {"touched_since": touched_since_ms / 1000, "max_rows": settings.refold_rows}
+    await store.execute(query("scope_stale_sessions"), batch | limits)
+    [size] = await store.fetch(query("scope_size"), _ScopeSize, batch)
+    if size.sessions:
+        await store.execute(query("fold_scope"), batch | {"max_events": settings.max_session_events})
+    return size.sessions
+
+
+class Refresher:
+    """Runs `refresh_sessions` in the background; a failed round is logged and the next one heals it."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._store = store
+        self._settings = settings
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin; the first round starts at once."""
+        self._task = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """End; a round under way is given up, which loses nothing."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await refresh_sessions(self._store, self._settings)
+            except StoreError as error:
+                log.warning("refresh_failed", error=str(error))
+            await asyncio.sleep(self._settings.refresh_interval_s)

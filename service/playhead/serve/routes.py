@@ -1,0 +1,133 @@
+"""The admin API's analytics calls. Every handler gets the caller, so none can be reached without a key."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import msgspec
+from litestar import Request, Response, Router, get
+from litestar.di import NamedDependency, Provide
+from litestar.params import FromPath, QueryParameter
+
+from playhead.events import Provider
+from playhead.ops.auth import Caller, Keys
+from playhead.rollup.refresh import read_refresh_state
+from playhead.serve.answers import StreamAnswer, StreamRow, StreamsAnswer, SummaryAnswer
+from playhead.serve.queries import fetch_stream, fetch_streams, fetch_summary
+from playhead.serve.questions import Page, View, read_range, read_sort
+from playhead.serve.table import to_csv
+from playhead.store.contract import Store
+
+CSV_ROWS = 10_000_000
+MAX_LIMIT = 1000
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def _query(description: str, name: str | None = None, **bounds: Any) -> QueryParameter:
+    return QueryParameter(description=description, name=name, **bounds)
+
+
+async def provide_caller(request: AnyRequest, keys: NamedDependency[Keys]) -> Caller:
+    """Return who asks; raises UnauthorizedError."""
+    return await keys.identify(request.headers.get("authorization"))
+
+
+async def provide_view(
+    caller: NamedDependency[Caller],
+    from_text: Annotated[str | None, _query("Begin, RFC 3339 or a date; default 30 days before `to`.", "from")] = None,
+    to_text: Annotated[str | None, _query("End, not included; a date is its 00:00; default now.", "to")] = None,
+    organizer_id: Annotated[str, _query("Streams of this organizer only.", max_length=128)] = "",
+    provider: Annotated[Provider | None, _query("Sessions of this provider only.")] = None,
+    country: Annotated[str, _query("Sessions from this country only, ISO 3166 alpha-2.", max_length=2)] = "",
+    device: Annotated[str, _query("Sessions on this kind of device only.", max_length=16)] = "",
+    include_bots: Annotated[bool, _query("Count declared crawlers too.")] = False,
+) -> View:
+    """Return the sessions the question is about; raises InvalidRequestError, ForbiddenError."""
+    from_ms, to_ms = read_range(from_text, to_text, datetime.now(UTC))
+    return View(
+        from_ms=from_ms,
+        to_ms=to_ms,
+        organizer_id=caller.scope(organizer_id),
+        provider=provider or "",
+        country=country.upper(),
+        device=device,
+        include_bots=include_bots,
+    )
+
+
+@get("/streams", summary="Streams with every metric", operation_id="list_streams")
+async def list_streams(
+    request: AnyRequest,
+    store: NamedDependency[Store],
+    view: NamedDependency[View],
+    q: Annotated[str, _query("Part of a stream's id or title.", max_length=256)] = "",
+    sort: Annotated[str, _query("A column; - before it for descending.", max_length=64)] = "-playing_time_s",
+    limit: Annotated[int, _query("Rows of a page.", ge=1, le=MAX_LIMIT)] = 100,
+    offset: Annotated[int, _query("Rows to leave out first.", ge=0, le=CSV_ROWS)] = 0,
+    include_empty: Annotated[bool, _query("Registered streams without sessions too.")] = False,
+    format_: Annotated[str, _query("json or csv.", "format", pattern="^(json|csv)$")] = "json",
+) -> Response[StreamsAnswer] | Response[str]:
+    """Return a page of the streams that had a session in the range; as CSV all of them."""
+    field, is_descending = read_sort(sort)
+    page = Page(sort=field, is_descending=is_descending, limit=limit, offset=offset, q=q, include_empty=include_empty)
+    state = await read_refresh_state(store)
+    if format_ == "csv" or "text/csv" in request.headers.get("accept", ""):
+        _, rows = await fetch_streams(store, view, msgspec.structs.replace(page, limit=CSV_ROWS, offset=0))
+        return _csv_response("streams", to_csv(rows, _columns(StreamRow)))
+    total, rows = await fetch_streams(store, view, page)
+    answer = StreamsAnswer(
+        from_=view.from_ms, to=view.to_ms, freshness_s=state.freshness_s, total=total, items=rows
+    )
+    return Response(answer)
+
+
+def _columns(row_type: type[msgspec.Struct]) -> list[str]:
+    names = list(row_type.__struct_fields__)
+    return sorted(names, key=lambda name: name != "stream_id")
+
+
+def _csv_response(name: str, text: str) -> Response[str]:
+    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@get("/streams/summary", summary="Every metric over all streams in view", operation_id="get_summary")
+async def get_summary(store: NamedDependency[Store], view: NamedDependency[View]) -> SummaryAnswer:
+    """Return the metrics over all sessions in view, and the same for the period before."""
+    state = await read_refresh_state(store)
+    now, before = await fetch_summary(store, view), await fetch_summary(store, view.previous())
+    return SummaryAnswer(
+        from_=view.from_ms,
+        to=view.to_ms,
+        freshness_s=state.freshness_s,
+        previous=before,
+        **msgspec.structs.asdict(now),
+    )
+
+
+@get("/streams/{stream_id:str}", summary="One stream", operation_id="get_stream")
+async def get_stream(
+    store: NamedDependency[Store], view: NamedDependency[View], stream_id: FromPath[str]
+) -> StreamAnswer:
+    """Return a stream's row, its content and its registry entry; 404 where the caller may not know of it."""
+    state = await read_refresh_state(store)
+    row, entry = await fetch_stream(store, msgspec.structs.replace(view, stream_id=stream_id))
+    return StreamAnswer(
+        from_=view.from_ms,
+        to=view.to_ms,
+        freshness_s=state.freshness_s,
+        content=entry.content(),
+        registry=entry.registry(),
+        **msgspec.structs.asdict(row),
+    )
+
+
+def analytics_router() -> Router:
+    """Return the routes below /admin/analytics."""
+    return Router(
+        "/admin/analytics",
+        route_handlers=[list_streams, get_summary, get_stream],
+        dependencies={"caller": Provide(provide_caller), "view": Provide(provide_view)},
+        tags=["analytics"],
+        security=[{"BearerKey": []}],
+    )

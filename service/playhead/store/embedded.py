@@ -1,0 +1,44 @@
+"""The embedded engine: chDB in this process, on a folder of its own."""
+
+from pathlib import Path
+from typing import Any
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+
+from playhead.settings import Settings
+from playhead.store.clients import INSERT_SETTINGS, QUERY_SETTINGS, ClientPool, ClientStore
+
+DATABASE = "playhead"
+
+
+def embedded_path(settings: Settings) -> Path:
+    """Return the engine's folder below the data folder."""
+    return Path(settings.data_dir).resolve() / "clickhouse"
+
+
+def open_embedded_store(settings: Settings, database: str = DATABASE) -> ClientStore:
+    """Open `database` of the engine, which one process at a time may do.
+
+    Raises StoreUnavailableError on first use where another process has it.
+    """
+    path = embedded_path(settings)
+    path.mkdir(parents=True, exist_ok=True)
+    query_settings = QUERY_SETTINGS | {
+        "max_execution_time": settings.query_timeout_s,
+        "max_memory_usage": settings.query_max_memory_bytes,
+    }
+
+    def connect(client_settings: dict[str, Any]) -> Client:
+        # A handle whose database does not exist cannot be opened, so each starts in the one that always does.
+        client = clickhouse_connect.get_client(interface="chdb", path=str(path), settings=client_settings)
+        client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
+        client.database = database
+        return client
+
+    insert_settings = INSERT_SETTINGS | {"max_execution_time": settings.insert_timeout_s}
+    return ClientStore(
+        database,
+        inserts=ClientPool("insert", settings.flush_parallel + 1, lambda: connect(insert_settings)),
+        queries=ClientPool("query", settings.query_threads + 1, lambda: connect(query_settings)),
+    )

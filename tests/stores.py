@@ -1,0 +1,67 @@
+"""The store under test on both engines: every test that takes `store` runs on each.
+
+A process can open one embedded engine only, so all tests of a worker share its folder and take a database each.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from playhead.events import EVENT_COLUMNS, EventRow
+from playhead.settings import Settings
+from playhead.store.clients import ClientStore
+from playhead.store.embedded import open_embedded_store
+from playhead.store.migrate import migrate
+from playhead.store.server import open_server_store
+from tests.servers.clickhouse_http import ask
+
+ENGINES = ("embedded", "server")
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run async tests on asyncio, which is what the service runs on."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def embedded_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Give the settings of the one embedded engine of this worker."""
+    return Settings(data_dir=str(tmp_path_factory.mktemp("data")), query_threads=2)
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+async def empty_store(
+    request: pytest.FixtureRequest, embedded_settings: Settings, anyio_backend: str
+) -> AsyncIterator[ClientStore]:
+    """Give a store on an empty database, which is the test module's own."""
+    database = f"test_{uuid4().hex}"
+    if request.param == "embedded":
+        store = open_embedded_store(embedded_settings, database)
+    else:
+        server = request.getfixturevalue("clickhouse_server")
+        ask(server.url(), f"CREATE DATABASE {database}")
+        store = open_server_store(msgspec.structs.replace(embedded_settings, clickhouse_url=server.url(database)))
+    yield store
+    await store.execute(f"DROP DATABASE {database}")
+    await store.close()
+
+
+@pytest.fixture(scope="module")
+async def store(empty_store: ClientStore) -> ClientStore:
+    """Give a store with the schema, shared by the tests of the module."""
+    await migrate(empty_store)
+    return empty_store
+
+
+async def insert_events(store: ClientStore, rows: list[EventRow]) -> None:
+    """Insert rows as one batch, past the ingest path."""
+    await store.insert("playback_events", EVENT_COLUMNS, msgspec.json.Encoder().encode_lines(rows))
+
+
+def repository() -> Path:
+    """Return the folder of the repository."""
+    return Path(__file__).parents[1]
