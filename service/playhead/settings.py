@@ -6,40 +6,52 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
 from playhead.errors import SettingsError
 
 ENV_PREFIX = "PLAYHEAD_"
+TEST_PREFIX = "PLAYHEAD_TEST_"
+"""Variables that steer the tests alone; the service passes them over."""
+_KINDS = {int: "integer", float: "number", bool: "switch", tuple: "list", str: "text"}
 
 
 def _meta(description: str, **bounds: Any) -> msgspec.Meta:
     return msgspec.Meta(description=description, **bounds)
 
 
+def _secret(description: str) -> msgspec.Meta:
+    return msgspec.Meta(description=description, extra={"is_secret": True})
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All settings with their defaults; lists are comma-separated in the environment."""
+    """All settings with their defaults; in the environment, lists are comma-separated, switches 1 or 0."""
 
     # Where it runs
     host: Annotated[str, _meta("Address the service listens on.")] = "127.0.0.1"
     port: Annotated[int, _meta("Port the service listens on; 0 picks a free one.", ge=0, le=65535)] = 8000
     data_dir: Annotated[str, _meta("Folder of the embedded engine and of its password file.")] = "./data"
     clickhouse_url: Annotated[
-        str, _meta("http[s]://user:password@host:port/database; empty: the embedded engine on the data folder.")
+        str, _secret("http[s]://user:password@host:port/database; empty: the embedded engine on the data folder.")
     ] = ""
     sql_port: Annotated[
-        int, _meta("Port of the ClickHouse HTTP interface over the embedded engine, on 127.0.0.1; 0: off.", ge=0, le=65535)
+        int,
+        _meta("Port of the ClickHouse HTTP interface over the embedded engine, on 127.0.0.1; 0: off.", ge=0, le=65535),
     ] = 8124
     sql_max_connections: Annotated[int, _meta("Connections the SQL port serves at once.", ge=1, le=1000)] = 32
-    log_level: Annotated[str, _meta("debug, info, warning or error.", pattern="^(debug|info|warning|error)$")] = "info"
+    log_level: Annotated[str, _meta("debug, info, warning or error.", pattern=r"\A(debug|info|warning|error)\Z")] = (
+        "info"
+    )
 
     # Who may ask
-    admin_key: Annotated[str, _meta("The first admin key; empty: one is made on first start and printed once.")] = ""
+    admin_key: Annotated[str, _secret("The first admin key; empty: one is made on first start and printed once.")] = ""
 
     # What is taken in
-    allowed_origins: Annotated[list[str], _meta("Origins that may send events from a browser; * allows all.")] = ["*"]
+    allowed_origins: Annotated[tuple[str, ...], _meta("Origins that may send events from a browser; * allows all.")] = (
+        "*",
+    )
     strict_streams: Annotated[bool, _meta("Take events of registered streams only.")] = False
     max_event_age_days: Annotated[int, _meta("Events older than this are refused as too_old.", ge=1, le=60)] = 7
     session_timeout_s: Annotated[
@@ -48,15 +60,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     honor_gpc: Annotated[bool, _meta("Replace the client id by the session id on DNT: 1 or Sec-GPC: 1.")] = True
     max_body_bytes: Annotated[int, _meta("Largest request body as sent.", ge=1024)] = 256 * 1024
     max_decompressed_bytes: Annotated[int, _meta("Largest request body after gzip.", ge=1024)] = 1024 * 1024
-    receive_timeout_s: Annotated[float, _meta("A request whose body has not come by then is closed.", gt=0)] = 10.0
+    receive_timeout_s: Annotated[
+        float, _meta("A request whose body has not come by then is closed.", gt=0, le=3600)
+    ] = 10.0
     trusted_proxies: Annotated[
-        list[str], _meta("Networks whose X-Forwarded-For and country headers are believed, as CIDR.")
-    ] = []
-    country_headers: Annotated[list[str], _meta("Headers of trusted proxies that carry a country code.")] = [
+        tuple[str, ...], _meta("Networks whose X-Forwarded-For and country headers are believed, as CIDR.")
+    ] = ()
+    country_headers: Annotated[tuple[str, ...], _meta("Headers of trusted proxies that carry a country code.")] = (
         "cf-ipcountry",
         "cloudfront-viewer-country",
         "x-country-code",
-    ]
+    )
     mmdb_path: Annotated[str, _meta("A MaxMind country or city database; empty: the bundled table.")] = ""
 
     # How it is written
@@ -67,14 +81,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     buffer_bytes: Annotated[int, _meta("Bytes that may wait; more is answered 503.", ge=1024)] = 128 * 1024 * 1024
     insert_timeout_s: Annotated[float, _meta("An insert that takes longer counts as failed.", gt=0, le=30)] = 10.0
     insert_attempts: Annotated[int, _meta("Tries of an insert that may work later, before 503.", ge=1, le=10)] = 3
-    dead_letters_per_minute: Annotated[int, _meta("Refused events kept a minute and reason; the rest is counted.", ge=0)] = 1000
+    dead_letters_per_minute: Annotated[
+        int, _meta("Refused events kept a minute and reason; the rest is counted.", ge=0)
+    ] = 1000
     fsync: Annotated[bool, _meta("Make 2xx survive power loss too: fsync every insert.")] = False
 
     # How it is answered
     query_threads: Annotated[int, _meta("Queries under way at once.", ge=1, le=64)] = 4
-    query_timeout_s: Annotated[float, _meta("A query that takes longer is given up.", gt=0)] = 30.0
+    query_timeout_s: Annotated[float, _meta("A query that takes longer is given up.", gt=0, le=3600)] = 30.0
     query_max_memory_bytes: Annotated[int, _meta("Memory one query may take.", ge=1024 * 1024)] = 4 * 1024**3
     refresh_interval_s: Annotated[float, _meta("Pause between two refreshes of the sessions.", gt=0, le=60)] = 1.0
+    refold_rows: Annotated[int, _meta("Inserted rows one step of a refresh takes on at most.", ge=1000)] = 1_000_000
+    max_session_events: Annotated[
+        int, _meta("Events of a session that count; a longer one is marked truncated.", ge=100)
+    ] = 20_000
     retention_days: Annotated[int, _meta("Days events and sessions are kept.", ge=1)] = 400
 
     def problems(self) -> Iterator[str]:
@@ -90,19 +110,19 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
 
     Raises SettingsError naming each variable that has no usable value or is not a setting.
     """
-    hints = get_type_hints(Settings)
+    hints = get_type_hints(Settings, include_extras=True)
     given = {
         name.removeprefix(ENV_PREFIX).lower(): text
         for name, text in environment.items()
-        if name.startswith(ENV_PREFIX) and not name.startswith("PLAYHEAD_TEST_") and text != ""
+        if name.startswith(ENV_PREFIX) and not name.startswith(TEST_PREFIX) and text
     }
     values = {}
-    errors = [f"{ENV_PREFIX}{name.upper()} is not a setting" for name in given if name not in hints]
+    errors = [f"{variable_of(name)} is not a setting" for name in given if name not in hints]
     for name in given.keys() & hints.keys():
         try:
             values[name] = _convert(given[name], hints[name])
         except msgspec.ValidationError as error:
-            errors.append(f"{ENV_PREFIX}{name.upper()}: {error}")
+            errors.append(f"{variable_of(name)}: {error}")
     if errors:
         raise SettingsError("; ".join(sorted(errors)))
     settings = Settings(**values)
@@ -111,7 +131,62 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     return settings
 
 
+class SettingDescription(msgspec.Struct, frozen=True):
+    """One setting for a reader: `kind` is integer, number, switch, list or text; the default as one would set it."""
+
+    variable: str
+    kind: str
+    default: str
+    description: str
+
+
+def setting_descriptions() -> list[SettingDescription]:
+    """Return every setting, in the order of the fields."""
+    return [
+        SettingDescription(
+            variable_of(name), _KINDS[_plain_type(hint)], _as_text(default), _meta_of(hint).description or ""
+        )
+        for name, hint, default in _fields()
+    ]
+
+
+def describe_settings(settings: Settings) -> str:
+    """Return every setting with its value in force and what it is for, as text; secrets are not told."""
+    lines = []
+    for (name, hint, _), known in zip(_fields(), setting_descriptions(), strict=True):
+        value = _as_text(getattr(settings, name))
+        is_hidden = value and (_meta_of(hint).extra or {}).get("is_secret")
+        lines.append(f"{known.variable}={'(set)' if is_hidden else value}")
+        lines.append(f"    {known.description} ({known.kind}, default {known.default or 'empty'})")
+    return "\n".join(lines)
+
+
+def variable_of(name: str) -> str:
+    """Return the environment variable that sets the field `name`."""
+    return ENV_PREFIX + name.upper()
+
+
+def _fields() -> list[tuple[str, Any, object]]:
+    hints = get_type_hints(Settings, include_extras=True)
+    return [(field.name, hints[field.name], field.default) for field in msgspec.structs.fields(Settings)]
+
+
+def _meta_of(hint: Any) -> msgspec.Meta:
+    meta: msgspec.Meta = get_args(hint)[1]
+    return meta
+
+
+def _plain_type(hint: Any) -> Any:
+    return get_origin(get_args(hint)[0]) or get_args(hint)[0]
+
+
 def _convert(text: str, hint: Any) -> Any:
-    is_list = isinstance(getattr(Settings, "__struct_defaults__", None), tuple) and hint == list[str]
-    value: Any = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
+    is_list = _plain_type(hint) is tuple
+    value = [part.strip() for part in text.split(",") if part.strip()] if is_list else text
     return msgspec.convert(value, hint, strict=False)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, tuple):
+        return ",".join(value)
+    return str(int(value)) if isinstance(value, bool) else str(value)
