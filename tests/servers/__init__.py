@@ -1,0 +1,1 @@
+"""Real servers for tests: started, waited for, killed and started again."""

@@ -1,0 +1,89 @@
+"""The configuration of a test server, as the XML that ClickHouse reads."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+from xml.etree import ElementTree as ET
+
+
+@dataclass(frozen=True)
+class ServerUser:
+    """A user who signs in with a password; `grants` are GRANT statements without their TO, none: everything."""
+
+    name: str
+    password: str
+    grants: tuple[str, ...] = ()
+
+    def url(self, address: str, database: str) -> str:
+        """Return http://name:password@address/database, escaped; `address` is host:port."""
+        return f"http://{quote(self.name, safe='')}:{quote(self.password, safe='')}@{address}/{database}"
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """All that differs between two test servers; `clusters` maps a name to the TCP ports of its shards, in order."""
+
+    folder: Path
+    http_port: int
+    tcp_port: int
+    owner: ServerUser
+    users: tuple[ServerUser, ...] = ()
+    clusters: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    def write(self) -> Path:
+        """Write the files into the folder and return the path of the main one."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        users = self.folder / "users.xml"
+        users.write_bytes(_to_xml(_users((self.owner, *self.users))))
+        config = self.folder / "config.xml"
+        config.write_bytes(_to_xml(self._main(users)))
+        return config
+
+    def _main(self, users: Path) -> dict[str, Any]:
+        return {
+            "path": f"{self.folder / 'data'}/",
+            "users_config": str(users),
+            "listen_host": "127.0.0.1",
+            "http_port": self.http_port,
+            "tcp_port": self.tcp_port,
+            "log-level": "information",
+            "logger": {"log": str(self.folder / "server.log")},
+            "query_log": {"database": "system", "table": "query_log", "flush_interval_milliseconds": 200},
+            "remote_servers": {name: {"shard": self._shards(ports)} for name, ports in self.clusters.items()},
+        }
+
+    def _shards(self, ports: Sequence[int]) -> list[dict[str, Any]]:
+        sign_in = {"user": self.owner.name, "password": self.owner.password}
+        return [{"replica": {"host": "127.0.0.1", "port": port, **sign_in}} for port in ports]
+
+
+def _users(users: Sequence[ServerUser]) -> dict[str, Any]:
+    return {
+        "profiles": {"default": {}},
+        "quotas": {"default": {}},
+        # clickhouse-local itself signs in as this one, to listen; it may not do or read anything else.
+        "users": {"default": _user("", ("GRANT SYSTEM LISTEN ON *.*",))}
+        | {user.name: _user(user.password, user.grants) for user in users},
+    }
+
+
+def _user(password: str, grants: Sequence[str]) -> dict[str, Any]:
+    rights = {"grants": {"query": list(grants)}} if grants else {"access_management": 1}
+    return {"password": password, "networks": {"ip": "127.0.0.1"}, "profile": "default", "quota": "default", **rights}
+
+
+def _to_xml(tree: Mapping[str, Any]) -> bytes:
+    root = ET.Element("clickhouse")
+    _fill(root, tree)
+    return ET.tostring(root)
+
+
+def _fill(element: ET.Element, value: Any) -> None:
+    if not isinstance(value, Mapping):
+        element.text = str(value)
+        return
+    for name, child in value.items():
+        for each in child if isinstance(child, list) else [child]:
+            _fill(ET.SubElement(element, name), each)
