@@ -1,4 +1,5 @@
--- purpose: feed session_index from every insert; touched_at is the database's clock, so late replays count as touched now
+-- purpose: feed session_index from every insert
+-- touched_at is the database's clock, so that late replays count as touched now.
 -- reads: playback_events (the inserted block)
 CREATE MATERIALIZED VIEW IF NOT EXISTS session_index_writer TO session_index AS
 SELECT

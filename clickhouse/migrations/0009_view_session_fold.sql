@@ -3,7 +3,8 @@
 -- parameters: batch_id UUID: the batch of refold_scope to work out; max_events UInt64: later events are left out
 -- reads: playback_events, refold_scope
 -- The rules are in docs/metrics.md. Events are taken in the order (ts, seq, type); arrays run in step with them.
--- States: 0 idle, 1 starting, 2 playing, 3 paused, 4 rebuffering, 5 seeking, 6 seeking from a pause, 7 failed, 8 ended.
+-- States: 0 idle, 1 starting, 2 playing, 3 paused, 4 rebuffering, 5 seeking, 7 failed, 8 ended. Every step is linear in
+-- the session's length, so that a long or hostile session costs no more than its events.
 CREATE OR REPLACE VIEW session_fold AS
 WITH
     60000 AS max_gap_ms,
@@ -15,19 +16,22 @@ WITH
             session_id,
             count() AS distinct_events,
             ifNull(min(offset_ms), 0) AS skew_ms,
-            max(ts) AS last_ts,
-            arraySlice(
-                arraySort(
-                    e -> e.1,
-                    groupArray((
-                        event_key, ts, toInt8(type), is_error_fatal, is_error_business, toInt8(visible), bitrate_kbps, width,
-                        height, player_width, player_height
-                    ))
-                ), 1, {max_events:UInt64}
-            ) AS sorted,
+            max(event_ts) AS last_ts,
+            groupArray(event_key) AS keys,
+            arraySlice(arraySort(i -> keys[i], arrayEnumerate(keys)), 1, {max_events:UInt64}) AS event_order,
+            arrayMap(i -> groupArray(event_ts)[i], event_order) AS ts,
+            arrayMap(i -> groupArray(event_type)[i], event_order) AS type,
+            arrayMap(i -> groupArray(is_error_fatal)[i], event_order) AS fatal_list,
+            arrayMap(i -> groupArray(is_error_business)[i], event_order) AS is_business,
+            arrayMap(i -> groupArray(toInt8(visible))[i], event_order) AS visible_list,
+            arrayMap(i -> groupArray(bitrate_kbps)[i], event_order) AS bitrate_list,
+            arrayMap(i -> groupArray(width)[i], event_order) AS width_list,
+            arrayMap(i -> groupArray(height)[i], event_order) AS height_list,
+            arrayMap(i -> groupArray(player_width)[i], event_order) AS player_width_list,
+            arrayMap(i -> groupArray(player_height)[i], event_order) AS player_height_list,
             argMin(client_id, event_key) AS first_client_id,
             arrayMap(
-                e -> e.2, arraySort(groupArrayIf((event_key, error_code), type = 'error' AND error_code != ''))
+                e -> e.2, arraySort(groupArrayIf((event_key, error_code), event_type = 11 AND error_code != ''))
             ) AS error_code_list,
             argMinIf(provider, event_key, provider != '') AS first_provider,
             argMinIf(player_name, event_key, player_name != '') AS first_player_name,
@@ -43,7 +47,9 @@ WITH
             argMinIf(timezone, event_key, timezone != '') AS first_timezone
         FROM (
             SELECT
-                *,
+                * EXCEPT (ts, type),
+                ts AS event_ts,
+                toInt8(type) AS event_type,
                 offset_ms,
                 bitShiftLeft(toUInt128(ts), 72) + bitShiftLeft(toUInt128(seq), 8) + toUInt128(toInt8(type)) AS event_key
             FROM playback_events FINAL
@@ -53,65 +59,143 @@ WITH
         )
         GROUP BY stream_id, session_id
     ),
-    folded AS (
+    carried AS (
         SELECT
-            * EXCEPT (sorted),
-            sorted.2 AS ts,
-            sorted.3 AS type,
-            arrayMap((t, is_fatal) -> t = 11 AND is_fatal, sorted.3, sorted.4) AS is_fatal,
-            sorted.5 AS is_business,
-            arrayFill(v -> v != 0, sorted.6) AS visible,
-            arrayFill(v -> v != 0, sorted.7) AS bitrate_kbps,
-            arrayFill(v -> v != 0, sorted.8) AS width,
-            arrayFill(v -> v != 0, sorted.9) AS height,
-            arrayFill(v -> v != 0, sorted.10) AS player_width,
-            arrayFill(v -> v != 0, sorted.11) AS player_height,
+            * EXCEPT (keys, event_order, fatal_list, visible_list, bitrate_list, width_list, height_list, player_width_list,
+            player_height_list),
+            arrayMap((t, is_one) -> t = 11 AND is_one, type, fatal_list) AS is_fatal,
+            arrayFill(v -> v != 0, visible_list) AS visible,
+            arrayFill(v -> v != 0, bitrate_list) AS bitrate_kbps,
+            arrayFill(v -> v != 0, width_list) AS width,
+            arrayFill(v -> v != 0, height_list) AS height,
+            arrayFill(v -> v != 0, player_width_list) AS player_width,
+            arrayFill(v -> v != 0, player_height_list) AS player_height,
             indexOf(type, 1) AS first_play,
             indexOf(type, 2) AS first_frame,
-            arrayPushBack(arrayPopFront(arrayDifference(ts)), 0) AS interval_ms,
-            arrayMap(ms -> if(ms <= max_gap_ms, ms, 0), interval_ms) AS counted_ms,
-            arrayMap((t, f) -> t <= 7 OR t IN (12, 13) OR f, type, is_fatal) AS is_transition,
-            arrayFold(
-                (states, t, is_before_first_frame) -> arrayPushBack(states, multiIf(
-                    t = 2, 2,
-                    t = 3, 3,
-                    t = 11, 7,
-                    t IN (12, 13), 8,
-                    t = 1 AND (states[-1] IN (0, 7, 8) OR states[-1] = 3 AND is_before_first_frame), 1,
-                    t = 4 AND states[-1] = 2, 4,
-                    t = 5 AND states[-1] = 4, 2,
-                    t = 6 AND states[-1] IN (2, 4), 5,
-                    t = 6 AND states[-1] = 3, 6,
-                    t = 7 AND states[-1] = 5, 2,
-                    t = 7 AND states[-1] = 6, 3,
-                    states[-1]
-                )::UInt8),
-                arrayFilter((t, is_one) -> is_one, type, is_transition),
-                arrayFilter(
-                    (b, is_one) -> is_one,
-                    arrayMap(i -> first_frame = 0 OR i < first_frame, arrayEnumerate(type)),
-                    is_transition
-                ),
-                [0::UInt8]
-            ) AS transition_states,
-            arrayMap(n -> transition_states[n + 1], arrayCumSum(is_transition)) AS state
+            arrayPopFront(arrayPushBack(arrayDifference(ts), 0)) AS interval_ms
         FROM ordered
+    ),
+    -- The state that the last event which always sets one has set; the other events only refine it.
+    based AS (
+        SELECT
+            *,
+            arrayMap(ms -> if(ms <= max_gap_ms, ms, 0), interval_ms) AS counted_ms,
+            arrayMap(
+                (t, is_one) -> multiIf(t = 2, 2, t = 3, 3, is_one, 7, t IN (12, 13), 8, -1), type, is_fatal
+            ) AS set_state
+        FROM carried
+    ),
+    sought AS (
+        SELECT
+            *,
+            arrayMap(s -> greatest(s, 0), arrayFill(s -> s != -1, set_state)) AS base,
+            arrayFill(
+                t -> t != -1, arrayMap((t, s) -> multiIf(s != -1, 0, t IN (6, 7), t, -1), type, set_state)
+            ) AS last_seek
+        FROM based
+    ),
+    seeking AS (
+        SELECT
+            * EXCEPT (last_seek),
+            arrayMap((t, b) -> t = 6 AND b IN (2, 3), last_seek, base) AS is_seeking,
+            arrayPopBack(arrayPushFront(is_seeking, 0)) AS was_seeking
+        FROM sought
+    ),
+    marked AS (
+        SELECT
+            * EXCEPT (was_seeking, set_state),
+            -- A play counts until the next event that sets a state.
+            arrayFill(m -> m != -1, arrayMap(
+                (t, s, b, is_sought, i) -> multiIf(
+                    s != -1, 0,
+                    t = 1 AND NOT is_sought AND (b IN (0, 7, 8) OR b = 3 AND (first_frame = 0 OR i < first_frame)), 1,
+                    -1
+                ),
+                type, set_state, base, was_seeking, arrayEnumerate(type)
+            )) AS is_starting,
+            -- Within a seek nothing rebuffers, and its end is the end of the rebuffering before it.
+            arrayFill(m -> m != -1, arrayMap(
+                (t, s, is_sought) -> multiIf(
+                    s != -1, 0, t = 4 AND NOT is_sought, 1, t = 5 AND NOT is_sought OR t = 7 AND is_sought, 0, -1
+                ),
+                type, set_state, was_seeking
+            )) AS is_rebuffering
+        FROM seeking
+    ),
+    folded AS (
+        SELECT
+            * EXCEPT (is_starting, is_seeking, is_rebuffering, base),
+            arrayMap(
+                (b, is_started, is_sought, is_stalled) -> multiIf(
+                    is_started = 1, 1, is_sought, 5, b = 2 AND is_stalled = 1, 4, b
+                ),
+                base, is_starting, is_seeking, is_rebuffering
+            ) AS state
+        FROM marked
+    ),
+    -- A run of rebuffering begins after another state or a gap.
+    run AS (
+        SELECT
+            *,
+            arrayMap((s, ms) -> if(s = 2, ms, 0), state, counted_ms) AS played_ms,
+            arrayMap(
+                (s, before, gap_ms) -> s = 4 AND (before != 4 OR gap_ms > max_gap_ms),
+                state, arrayPopBack(arrayPushFront(state, 0)), arrayPopBack(arrayPushFront(interval_ms, 0))
+            ) AS is_run_start,
+            arrayMap(
+                (w, h, pw, ph) -> if(
+                    w > 0 AND h > 0 AND pw > 0 AND ph > 0, greatest(least(pw / w, ph / h) - 1, 0), -1
+                ),
+                width, height, player_width, player_height
+            ) AS upscale
+        FROM folded
+    ),
+    stalled AS (
+        SELECT
+            * EXCEPT (is_run_start, upscale, width, height, player_width, player_height),
+            arrayFilter(ms -> ms >= min_rebuffer_ms, arrayMap(stall -> arraySum(stall), arraySplit(
+                (ms, is_start) -> is_start,
+                arrayFilter((ms, s) -> s = 4, counted_ms, state),
+                arrayFilter((is_start, s) -> s = 4, is_run_start, state)
+            ))) AS episodes_ms,
+            arrayFill(t -> t != -1, arrayMap((is_start, t) -> if(is_start, t, -1), is_run_start, ts)) AS run_start_ts,
+            arraySum(played_ms) AS playing_ms,
+            arraySum((ms, u) -> if(u >= 0, ms, 0), played_ms, upscale) AS upscale_known_ms,
+            arraySum((ms, u) -> if(u >= 0, ms * u, 0), played_ms, upscale) AS upscale_ms,
+            arrayMax((ms, u) -> if(ms > 0, greatest(u, 0), 0), played_ms, upscale) AS upscale_max
+        FROM run
+    ),
+    bounded AS (
+        SELECT
+            * EXCEPT (run_start_ts, upscale_ms),
+            arrayMap(
+                (s, t, ms, run_ts) -> if(s = 4, least(t + ms + 1, run_ts + max_rebuffer_active_ms), t + ms + 1),
+                state, ts, counted_ms, run_start_ts
+            ) AS active_until_ts,
+            toUInt64(arraySum(episodes_ms)) AS rebuffer_episodes_ms,
+            upscale_ms / greatest(upscale_known_ms, 1) AS upscale_mean
+        FROM stalled
+    ),
+    active AS (
+        SELECT
+            * EXCEPT (active_until_ts),
+            arrayFilter((t, s, until) -> s IN (1, 2, 4, 5) AND t < until, ts, state, active_until_ts) AS active_from,
+            arrayFilter((until, s, t) -> s IN (1, 2, 4, 5) AND t < until, active_until_ts, state, ts) AS active_until
+        FROM bounded
     ),
     measured AS (
         SELECT
             *,
-            first_ts + skew_ms AS started_ms,
-            ts[1] AS first_ts,
+            arrayMap(
+                (t, until) -> t > until, active_from, arrayPopBack(arrayPushFront(active_until, -1))
+            ) AS is_span_start,
             first_frame > 0 AS has_first_frame,
-            arrayExists(f -> f, is_fatal) AS has_fatal,
+            has(is_fatal, 1) AS has_fatal,
             arrayExists((f, b) -> f AND NOT b, is_fatal, is_business) AS has_failure,
             arrayExists((f, b) -> f AND b, is_fatal, is_business) AS has_business_error,
             arrayExists(s -> s IN (1, 2, 7), state)
-                AND NOT (NOT has_first_frame AND NOT has_fatal AND last_ts - first_ts < 1000) AS is_attempt,
-            is_attempt AND has_first_frame AS is_play,
+                AND (first_frame > 0 OR has(is_fatal, 1) OR last_ts - ts[1] >= 1000) AS is_attempt,
             first_provider != 'bunny' AS can_report_rebuffering,
-            arrayMap((s, ms) -> if(s = 2, ms, 0), state, counted_ms) AS played_ms,
-            arraySum(played_ms) AS playing_ms,
             if(
                 first_play > 0 AND first_play < first_frame
                 AND NOT arrayExists(ms -> ms > max_gap_ms, arraySlice(interval_ms, first_play, first_frame - first_play))
@@ -119,52 +203,20 @@ WITH
                 toNullable(toUInt64(ts[first_frame] - ts[first_play])),
                 NULL
             ) AS startup_ms,
-            arrayMap(
-                (s, before, gap_ms) -> s = 4 AND (before != 4 OR gap_ms > max_gap_ms),
-                state, arrayPushFront(arrayPopBack(state), 0), arrayPushFront(arrayPopBack(interval_ms), 0)
-            ) AS is_run_start,
-            arrayFilter(ms -> ms >= min_rebuffer_ms, arrayMap(run -> arraySum(run), arraySplit(
-                (ms, is_start) -> is_start,
-                arrayFilter((ms, s) -> s = 4, counted_ms, state),
-                arrayFilter((is_start, s) -> s = 4, is_run_start, state)
-            ))) AS episodes_ms,
-            arrayFill(t -> t != -1, arrayMap((is_start, t) -> if(is_start, t, -1), is_run_start, ts)) AS run_start_ts,
-            arrayMap(
-                (s, t, ms, run_ts) -> if(s = 4, least(t + ms + 1, run_ts + max_rebuffer_active_ms), t + ms + 1),
-                state, ts, counted_ms, run_start_ts
-            ) AS active_until_ts,
-            arrayMap((s, t, until) -> s IN (1, 2, 4, 5, 6) AND t < until, state, ts, active_until_ts) AS is_active,
-            arrayFilter((t, a) -> a, ts, is_active) AS active_from,
-            arrayFilter((u, a) -> a, active_until_ts, is_active) AS active_until,
-            arrayMap(
-                (t, i) -> i = 1 OR t > active_until[i - 1], active_from, arrayEnumerate(active_from)
-            ) AS is_span_start,
-            arrayMap(
-                (w, h, pw, ph) -> if(
-                    w > 0 AND h > 0 AND pw > 0 AND ph > 0, greatest(least(pw / w, ph / h) - 1, 0), -1
-                ),
-                width, height, player_width, player_height
-            ) AS upscale,
-            arraySum((ms, u) -> if(u >= 0, ms, 0), played_ms, upscale) AS upscale_known_ms,
-            arraySum((ms, u) -> if(u >= 0, ms * u, 0), played_ms, upscale)
-                / greatest(upscale_known_ms, 1) AS upscale_mean,
-            arrayMax(arrayMap((ms, u) -> if(ms > 0, greatest(u, 0), 0), played_ms, upscale)) AS upscale_max,
-            toUInt64(arraySum(episodes_ms)) AS rebuffer_episodes_ms,
-            if(playing_ms = 0, 0, rebuffer_episodes_ms / (playing_ms + rebuffer_episodes_ms)) AS rebuffer_ratio,
-            (
-                [0.30, 0.45, 0.25],
-                [toUInt8(isNotNull(startup_ms)), toUInt8(can_report_rebuffering), toUInt8(upscale_known_ms > 0)],
-                [
-                    800 / (8 + ifNull(startup_ms, 0) / 1000),
-                    (100 / sqrt(1 + pow(length(episodes_ms) / 2, 2)) + 100 * exp(-10 * rebuffer_ratio)) / 2,
-                    100 * exp(-0.33 * (0.15 * upscale_max + 0.85 * upscale_mean))
-                ]
-            ) AS score_parts,
-            arraySum((weight, is_known) -> weight * is_known, score_parts.1, score_parts.2) AS score_weight,
-            arraySum(
-                (weight, is_known, score) -> weight * is_known * score, score_parts.1, score_parts.2, score_parts.3
-            ) / greatest(score_weight, 0.01) AS score
-        FROM folded
+            if(playing_ms = 0, 0, rebuffer_episodes_ms / (playing_ms + rebuffer_episodes_ms)) AS rebuffer_ratio
+        FROM active
+    ),
+    -- Weights of the parts that are known, and the score they make together.
+    scored AS (
+        SELECT
+            * EXCEPT (rebuffer_ratio),
+            0.30 * isNotNull(startup_ms) AS startup_weight,
+            0.45 * can_report_rebuffering AS smoothness_weight,
+            0.25 * (upscale_known_ms > 0) AS quality_weight,
+            800 / (8 + ifNull(startup_ms, 0) / 1000) AS startup_score,
+            (100 / sqrt(1 + pow(length(episodes_ms) / 2, 2)) + 100 * exp(-10 * rebuffer_ratio)) / 2 AS smoothness_score,
+            100 * exp(-0.33 * (0.15 * upscale_max + 0.85 * upscale_mean)) AS quality_score
+        FROM measured
     )
 SELECT
     m.stream_id AS stream_id,
@@ -173,7 +225,7 @@ SELECT
     scope.inserted_rows AS folded_rows,
     toMonday(toDate(started_at)) AS start_week,
     toMonday(toDate(last_at)) AS last_week,
-    fromUnixTimestamp64Milli(m.started_ms, 'UTC') AS started_at,
+    fromUnixTimestamp64Milli(m.ts[1] + m.skew_ms, 'UTC') AS started_at,
     fromUnixTimestamp64Milli(m.last_ts + m.skew_ms, 'UTC') AS last_at,
     m.skew_ms AS skew_ms,
     toUInt32(m.distinct_events) AS events,
@@ -181,7 +233,7 @@ SELECT
     m.first_client_id AS client_id,
     m.first_device = 'bot' AS is_bot,
     m.is_attempt AS is_attempt,
-    m.is_play AS is_play,
+    m.is_attempt AND m.has_first_frame AS is_play,
     has(m.type, 11) AS has_error,
     m.has_failure AS has_failure,
     m.has_business_error AS has_business_error,
@@ -191,7 +243,7 @@ SELECT
     toUInt64(arraySum((ms, v) -> if(v = 1, ms, 0), m.played_ms, m.visible)) AS playing_hidden_ms,
     toUInt64(arraySum((ms, s) -> if(s = 3, ms, 0), m.counted_ms, m.state)) AS paused_ms,
     toUInt64(arraySum((ms, s) -> if(s = 4, ms, 0), m.counted_ms, m.state)) AS rebuffering_ms,
-    toUInt64(arraySum((ms, s) -> if(s IN (5, 6), ms, 0), m.counted_ms, m.state)) AS seeking_ms,
+    toUInt64(arraySum((ms, s) -> if(s = 5, ms, 0), m.counted_ms, m.state)) AS seeking_ms,
     m.startup_ms AS startup_ms,
     toUInt32(length(m.episodes_ms)) AS rebuffer_episodes,
     m.rebuffer_episodes_ms AS rebuffer_episodes_ms,
@@ -205,14 +257,20 @@ SELECT
         m.has_failure, toDecimal64(0, 9),
         m.has_business_error, NULL,
         NOT m.has_first_frame, toDecimal64(50, 9),
-        m.score_weight = 0, NULL,
-        toDecimal64(round(m.score, 9), 9)
+        m.startup_weight + m.smoothness_weight + m.quality_weight = 0, NULL,
+        toDecimal64(round(
+            (
+                m.startup_weight * m.startup_score + m.smoothness_weight * m.smoothness_score
+                + m.quality_weight * m.quality_score
+            ) / greatest(m.startup_weight + m.smoothness_weight + m.quality_weight, 0.01),
+            9
+        ), 9)
     ) AS qoe_score,
     arrayMap(t -> t + m.skew_ms, arrayFilter((t, is_one) -> is_one, m.active_from, m.is_span_start)) AS span_starts_ms,
     arrayMap(t -> t + m.skew_ms, arrayFilter(
         (t, is_next_start) -> is_next_start,
         m.active_until,
-        if(empty(m.is_span_start), [], arrayPushBack(arrayPopFront(m.is_span_start), 1))
+        arrayPopFront(arrayPushBack(m.is_span_start, 1))
     )) AS span_ends_ms,
     arrayDistinct(m.error_code_list) AS error_codes,
     m.first_provider AS provider,
@@ -227,7 +285,7 @@ SELECT
     m.first_is_live AS content_is_live,
     m.first_page_url AS page_url,
     m.first_timezone AS timezone
-FROM measured AS m
+FROM scored AS m
 INNER JOIN (
     SELECT session_id, stream_id, inserted_rows, scoped_at
     FROM refold_scope

@@ -12,41 +12,44 @@ WITH
         SELECT stream_id, organizer_id
         FROM streams FINAL
     ),
+    clipped AS (
+        SELECT
+            *,
+            toUnixTimestamp64Milli(started_at) AS started_ms,
+            toUnixTimestamp64Milli(last_at) AS last_ms,
+            started_ms >= {from_ms:Int64} AND started_ms < {to_ms:Int64} AS is_started,
+            arrayMap(a -> greatest(a, {from_ms:Int64}), span_starts_ms) AS clipped_starts_ms,
+            arrayMap(b -> least(b, {to_ms:Int64}), span_ends_ms) AS clipped_ends_ms
+        FROM sessions_between(from_ms = {from_ms:Int64}, to_ms = {to_ms:Int64})
+        WHERE ({include_bots:Bool} OR NOT is_bot)
+            AND ({stream_id:String} = '' OR stream_id = {stream_id:String})
+            AND ({provider:String} = '' OR provider = {provider:String})
+            AND ({country:String} = '' OR country = {country:String})
+            AND ({device:String} = '' OR device = {device:String})
+    ),
     in_view AS (
         SELECT
-            s.*,
+            c.*,
             multiIf(
-                {by:String} = 'stream_id', s.stream_id,
-                {by:String} = 'country', s.country,
-                {by:String} = 'device', s.device,
-                {by:String} = 'os', s.os,
-                {by:String} = 'browser', s.browser,
-                {by:String} = 'player', s.player_name,
-                {by:String} = 'provider', s.provider,
+                {by:String} = 'stream_id', c.stream_id,
+                {by:String} = 'country', c.country,
+                {by:String} = 'device', c.device,
+                {by:String} = 'os', c.os,
+                {by:String} = 'browser', c.browser,
+                {by:String} = 'player', c.player_name,
+                {by:String} = 'provider', c.provider,
                 ''
             )::String AS value,
-            toUnixTimestamp64Milli(s.started_at) AS started_ms,
-            toUnixTimestamp64Milli(s.last_at) AS last_ms,
-            started_ms >= {from_ms:Int64} AND started_ms < {to_ms:Int64} AS is_started,
-            is_started AND s.is_attempt AS is_started_attempt,
-            is_started AND s.is_play AS is_started_play,
-            is_started_play AND s.can_report_rebuffering AS is_rebuffering_known,
-            sipHash64(r.organizer_id, s.client_id) AS viewer,
-            arrayFilter(
-                span -> span.1 < span.2,
-                arrayMap(
-                    (a, b) -> (greatest(a, {from_ms:Int64}), least(b, {to_ms:Int64})), s.span_starts_ms, s.span_ends_ms
-                )
-            ) AS spans
-        FROM sessions_between(from_ms = {from_ms:Int64}, to_ms = {to_ms:Int64}) AS s
-        LEFT ANY JOIN registry AS r ON r.stream_id = s.stream_id
-        WHERE (is_started OR notEmpty(spans))
-            AND ({include_bots:Bool} OR NOT s.is_bot)
-            AND ({stream_id:String} = '' OR s.stream_id = {stream_id:String})
+            c.is_started AND c.is_attempt AS is_started_attempt,
+            c.is_started AND c.is_play AS is_started_play,
+            c.is_started AND c.is_play AND c.can_report_rebuffering AS is_rebuffering_known,
+            sipHash64(r.organizer_id, c.client_id) AS viewer,
+            arrayFilter((a, b) -> a < b, c.clipped_starts_ms, c.clipped_ends_ms) AS starts_ms,
+            arrayFilter((b, a) -> a < b, c.clipped_ends_ms, c.clipped_starts_ms) AS ends_ms
+        FROM clipped AS c
+        LEFT ANY JOIN registry AS r ON r.stream_id = c.stream_id
+        WHERE (c.is_started OR arrayExists((a, b) -> a < b, c.clipped_starts_ms, c.clipped_ends_ms))
             AND ({organizer_id:String} = '' OR r.organizer_id = {organizer_id:String})
-            AND ({provider:String} = '' OR s.provider = {provider:String})
-            AND ({country:String} = '' OR s.country = {country:String})
-            AND ({device:String} = '' OR s.device = {device:String})
     ),
     summed AS (
         SELECT
@@ -72,8 +75,8 @@ WITH
             countIf(is_started_attempt AND NOT (is_play OR has_failure OR has_business_error)) AS ebvs_attempts,
             sumIf(bitrate_known_ms, is_started) AS total_bitrate_known_ms,
             sumIf(bitrate_kbps_ms, is_started) AS total_bitrate_kbps_ms,
-            maxIntersectionsArray(spans.1, spans.2) AS peak,
-            maxIntersectionsPositionArray(spans.1, spans.2) AS peak_ms,
+            maxIntersectionsArray(starts_ms, ends_ms) AS peak,
+            maxIntersectionsPositionArray(starts_ms, ends_ms) AS peak_ms,
             countIf(is_started_attempt AND isNotNull(qoe_score)) AS scored_attempts,
             sumIf(assumeNotNull(qoe_score), is_started_attempt AND isNotNull(qoe_score)) AS total_score,
             min(started_ms) AS first_ms,

@@ -33,6 +33,7 @@ def create_app(settings: Settings, store: Store, on_start: OnStart | None = None
     """Return the ASGI application; its lifespan migrates the database and runs what is in the background.
 
     `on_start` is told the first admin key when one was made, else None, once everything can be served.
+    The store stays the caller's to close.
     """
     keys = Keys(store, settings.admin_key)
     ingest = create_ingest(settings, store, is_known_stream=lambda stream_id: is_registered(store, stream_id))
@@ -51,7 +52,6 @@ def create_app(settings: Settings, store: Store, on_start: OnStart | None = None
         finally:
             await ingest.stop()
             await refresher.stop()
-            await store.close()
 
     return _split(ingest, _create_admin(store, keys, lifespan))
 

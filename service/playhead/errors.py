@@ -3,10 +3,12 @@
 PlayheadError
  ├─ RequestError            the sender's fault: 4xx, never worth a retry as it stands
  │   ├─ InvalidRequestError      400
+ │   │   └─ UnstorableError          400, the database will never take these events
  │   ├─ UnauthorizedError        401
  │   ├─ ForbiddenError           403
  │   ├─ NotFoundError            404
  │   ├─ MethodNotAllowedError    405
+ │   ├─ ReceiveTimeoutError      408
  │   ├─ ConflictError            409
  │   ├─ TooLargeError            413
  │   ├─ UnsupportedMediaError    415
@@ -58,6 +60,13 @@ class InvalidRequestError(RequestError):
     title = "Invalid request"
 
 
+class UnstorableError(InvalidRequestError):
+    """The events are of the right form, yet the database will never take them; they are kept as dead letters."""
+
+    code = "store_rejected"
+    title = "The events cannot be stored"
+
+
 class UnauthorizedError(RequestError):
     """No key, or one that is not known."""
 
@@ -88,6 +97,14 @@ class MethodNotAllowedError(RequestError):
     status = 405
     code = "method_not_allowed"
     title = "Method not allowed"
+
+
+class ReceiveTimeoutError(RequestError):
+    """The body did not come in time; the connection is closed."""
+
+    status = 408
+    code = "receive_timeout"
+    title = "The body did not come in time"
 
 
 class ConflictError(RequestError):
@@ -209,5 +226,3 @@ def problem_headers(error: PlayheadError) -> dict[str, str]:
 def encode_problem(error: PlayheadError) -> bytes:
     """Return the problem document as JSON bytes."""
     return msgspec.json.encode(problem(error))
-
-

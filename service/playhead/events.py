@@ -7,7 +7,6 @@ rows encodes to JSONCompactEachRow at C speed.
 
 import enum
 from typing import Annotated, Literal
-from uuid import UUID
 
 import msgspec
 
@@ -55,15 +54,27 @@ NativeType = Literal[
 Provider = Literal["hls", "dash", "native", "youtube", "bunny", "other"]
 
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"\A[A-Za-z0-9._:~-]+\Z")]
-Instant = Annotated[
-    int | float,
-    msgspec.Meta(ge=0, le=MAX_INTEGER, description="Milliseconds since the epoch, UTC; fractions are rounded."),
+SessionId = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"\A[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z",
+        description="A UUID; kept in lower case.",
+        extra_json_schema={"format": "uuid"},
+    ),
 ]
-Count = Annotated[
-    int | float,
-    msgspec.Meta(ge=0, le=2**32 - 1, description="Not negative; fractions are rounded, 0 is the same as unknown."),
-]
-Number = Annotated[int | float, msgspec.Meta(ge=0, le=MAX_INTEGER, description="Not negative; fractions are rounded.")]
+Instant = (
+    Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER, description="Milliseconds since the epoch, UTC.")]
+    | Annotated[float, msgspec.Meta(ge=0, le=MAX_INTEGER, description="The same; fractions are rounded.")]
+)
+Count = (
+    Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1, description="Not negative; 0 is the same as unknown.")]
+    | Annotated[float, msgspec.Meta(ge=0, le=2**32 - 1, description="The same; fractions are rounded.")]
+)
+Number = (
+    Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER, description="Not negative.")]
+    | Annotated[float, msgspec.Meta(ge=0, le=MAX_INTEGER, description="The same; fractions are rounded.")]
+)
+Rate = Annotated[float, msgspec.Meta(ge=-1000, le=1000, description="1 is normal speed; negative is backwards.")]
 
 
 class Visibility(enum.IntEnum):
@@ -78,7 +89,7 @@ class ErrorDetail(msgspec.Struct, frozen=True):
     """The error of an event of type `error`; longer texts are cut to 128 and 1024 characters."""
 
     code: str
-    message: str = ""
+    message: str | None = None
     fatal: bool | None = None
     business: bool | None = None
 
@@ -98,7 +109,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     dropped_frames: Count | None = None
     visible: bool | None = None
     muted: bool | None = None
-    playback_rate: int | float | None = None
+    playback_rate: Rate | None = None
     error: ErrorDetail | None = None
 
 
@@ -131,7 +142,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True):
 
     stream_id: Identifier
     client_id: Identifier
-    session_id: UUID | None = None
+    session_id: SessionId | None = None
     sent_at: Instant | None = None
     player: Player | None = None
     content: Content | None = None

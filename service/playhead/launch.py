@@ -1,6 +1,8 @@
 """Starts the service: logging, the store, the HTTP server, and the lines that say where it is."""
 
+import asyncio
 import logging
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -101,11 +103,15 @@ def serve(settings: Settings) -> None:
         backlog=4096,
     )
     server = _Server(config, settings, sql_endpoint)
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        # The server raises the signal that ended it once more when it is done; by then nothing is left to end.
+        signal.signal(signal_number, lambda *_: None)
     try:
         server.run()
     finally:
         if sql_endpoint is not None:
             sql_endpoint.stop()
+        asyncio.run(store.close())
     if not server.started:
         sys.exit(3)
 

@@ -46,6 +46,8 @@ def handle_playhead_error(_: Request[Any, Any, Any], error: PlayheadError) -> Re
 
 def handle_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """Tell an error of the framework: no such route, a parameter that does not fit."""
+    if error.status_code >= 500:
+        log.error("request_crashed", exc_info=error)
     kind = _BY_STATUS.get(error.status_code, InvalidRequestError if error.status_code < 500 else PlayheadError)
     sentences = tuple(_sentence(item) for item in error.extra or ()) if isinstance(error.extra, list) else ()
     detail = "; ".join(sentences) if sentences else error.detail

@@ -6,6 +6,7 @@ events were read, so double work changes nothing (docs/decisions/0002-refold-wha
 
 import asyncio
 import contextlib
+from datetime import UTC, datetime
 from uuid import uuid4
 
 import msgspec
@@ -60,7 +61,8 @@ async def refresh_sessions(store: Store, settings: Settings) -> int:
     while batch := await _refold_batch(store, settings, touched_since_ms):
         refolded += batch
     if refolded or state.now_ms - state.refreshed_until_ms >= IDLE_MARK_MS:
-        await store.insert("refresh_marks", ["refreshed_until"], b"[%d.%03d]\n" % divmod(state.now_ms, 1000))
+        mark = datetime.fromtimestamp(state.now_ms / 1000, UTC).isoformat(timespec="milliseconds")
+        await store.insert("refresh_marks", ["refreshed_until"], msgspec.json.encode([mark]) + b"\n")
     return refolded
 
 

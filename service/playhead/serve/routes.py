@@ -88,7 +88,7 @@ def _columns(row_type: type[msgspec.Struct]) -> list[str]:
 
 def _csv_response(name: str, text: str) -> Response[str]:
     headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(text, media_type="text/csv", headers=headers)
 
 
 @get("/streams/summary", summary="Every metric over all streams in view", operation_id="get_summary")

@@ -1,7 +1,7 @@
 """The one seam to the database."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
@@ -9,6 +9,7 @@ Row = TypeVar("Row", bound=msgspec.Struct)
 Parameters = Mapping[str, object]
 
 
+@runtime_checkable
 class Store(Protocol):
     """A ClickHouse database, embedded or a server; everything is asked in ClickHouse SQL.
 
