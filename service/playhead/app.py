@@ -4,10 +4,11 @@ player --> /analytics/* --> ingest --> store --> rollup --> store --> serve --> 
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.enums import ScopeType
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ASGIApp, Receive, Scope, Send
@@ -56,7 +57,7 @@ def create_app(settings: Settings, store: Store, on_start: OnStart | None = None
     return _split(ingest, _create_admin(store, keys, lifespan))
 
 
-def _create_admin(store: Store, keys: Keys, lifespan: Callable[[Litestar], object]) -> Litestar:
+def _create_admin(store: Store, keys: Keys, lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]]) -> Litestar:
     """Return everything but ingest: the admin API, health, OpenAPI and its page."""
     return Litestar(
         route_handlers=[analytics_router(), get_liveness, get_readiness, docs_router()],
@@ -82,7 +83,7 @@ def _split(ingest: IngestApp, admin: ASGIApp) -> ASGIApp:
     """Return an app in which ingest stands beside the admin app, so that no guard of the one is on the way to the other."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"].startswith("/analytics/"):
+        if scope["type"] == ScopeType.HTTP and scope["path"].startswith("/analytics/"):
             await ingest(scope, receive, send)
         else:
             await admin(scope, receive, send)

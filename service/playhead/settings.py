@@ -90,7 +90,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     query_threads: Annotated[int, _meta("Queries under way at once.", ge=1, le=64)] = 4
     query_timeout_s: Annotated[float, _meta("A query that takes longer is given up.", gt=0, le=3600)] = 30.0
     query_max_memory_bytes: Annotated[int, _meta("Memory one query may take.", ge=1024 * 1024)] = 4 * 1024**3
-    refresh_interval_s: Annotated[float, _meta("Pause between two refreshes of the sessions.", gt=0, le=60)] = 1.0
+    refresh_interval_s: Annotated[float, _meta("Pause between two refreshes of the sessions.", gt=0, le=60)] = 2.0
     refold_rows: Annotated[int, _meta("Inserted rows one step of a refresh takes on at most.", ge=1000)] = 1_000_000
     max_session_events: Annotated[
         int, _meta("Events of a session that count; a longer one is marked truncated.", ge=100)

@@ -177,10 +177,11 @@ async def test_a_session_belongs_to_its_first_instant_and_is_active_later_too(se
 
 async def test_csv_has_all_rows_and_no_formulas(service: RunningService) -> None:
     """CSV ignores paging; a text that looks like a formula is defused; unknown is empty."""
-    for parameters, headers in [({"format": "csv"}, {}), ({}, {"Accept": "text/csv"})]:
+    cases: list[tuple[dict[str, str], dict[str, str]]] = [({"format": "csv"}, {}), ({}, {"Accept": "text/csv"})]
+    for parameters, headers in cases:
         answer = await service.client.get(
             STREAMS,
-            params=RANGE | {"limit": 1, "include_empty": "true", "sort": "stream_id"} | parameters,
+            params=RANGE | {"limit": "1", "include_empty": "true", "sort": "stream_id"} | parameters,
             headers=headers | {"Authorization": f"Bearer {ADMIN_KEY}"},
         )
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"

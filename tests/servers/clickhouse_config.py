@@ -70,7 +70,7 @@ def _users(users: Sequence[ServerUser]) -> dict[str, Any]:
 
 
 def _user(password: str, grants: Sequence[str]) -> dict[str, Any]:
-    rights = {"grants": {"query": list(grants)}} if grants else {"access_management": 1}
+    rights: dict[str, Any] = {"grants": {"query": list(grants)}} if grants else {"access_management": 1}
     return {"password": password, "networks": {"ip": "127.0.0.1"}, "profile": "default", "quota": "default", **rights}
 
 

@@ -67,7 +67,7 @@ async def refresh_sessions(store: Store, settings: Settings) -> int:
 
 
 async def _refold_batch(store: Store, settings: Settings, touched_since_ms: int) -> int:
-    batch = {"batch_id": str(uuid4())}
+    batch: dict[str, object] = {"batch_id": str(uuid4())}
     limits = {"touched_since": touched_since_ms / 1000, "max_rows": settings.refold_rows}
     await store.execute(query("scope_stale_sessions"), batch | limits)
     [size] = await store.fetch(query("scope_size"), _ScopeSize, batch)

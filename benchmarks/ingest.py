@@ -1,0 +1,216 @@
+"""How many events a second the service acknowledges, beside what the engine alone can store of the same rows."""
+
+import argparse
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from benchmarks.bodies import make_bodies, make_cuts
+from benchmarks.engine import EngineRate
+from benchmarks.machine import Machine, as_lines, describe_machine
+from benchmarks.service import count_stored, environment, measure_engine, running_service
+from playhead.settings import Settings
+
+Measured = TypeVar("Measured")
+
+RESULTS = Path(__file__).parent / "results"
+POST_LUA = Path(__file__).parent / "post.lua"
+VIEWERS_PER_SECOND = 1000
+"""Simulated viewers for each second of the measurement: more than one process can send."""
+
+SIMULATOR_CONNECTIONS = 64
+_HEADING = f"{'load':<32}{'events/s':>10}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'ratio':>9}"
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One measurement; `stored` are the distinct events found in the database after the service was stopped."""
+
+    name: str
+    connections: int
+    elapsed_s: float
+    requests_per_second: float
+    events_per_second: float
+    ack_p50_ms: float
+    ack_p99_ms: float
+    errors: int
+    acknowledged: int
+    may_be_stored: int
+    """As acknowledged, plus what was on the way when wrk hung up: stored or not, nobody was told."""
+    stored: int
+
+    @property
+    def is_right(self) -> bool:
+        """Tell whether all that was acknowledged is there, once, and nothing that was never sent."""
+        return self.acknowledged <= self.stored <= self.may_be_stored and not self.errors
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """All of a run."""
+
+    at: str
+    machine: Machine
+    engine: EngineRate
+    engine_rows_per_second: float
+    parts: list[Part]
+    ratios_to_engine: dict[str, float]
+
+
+class _WrkSummary(msgspec.Struct, frozen=True):
+    requests: int
+    duration_us: int
+    p50_us: int
+    p99_us: int
+    status_errors: int
+    socket_errors: int
+    timeouts: int
+
+
+class _SimulatorSummary(msgspec.Struct, frozen=True):
+    elapsed_s: float
+    requests_per_second: float
+    events_per_second: float
+    requests_given_up: int
+    events_acknowledged: int
+    events_rejected: int
+    ack_p50_ms: float
+    ack_p99_ms: float
+
+
+class _Meant(msgspec.Struct, frozen=True):
+    acknowledged: int
+
+
+def add_command(parser: argparse.ArgumentParser) -> None:
+    """Add the benchmark's options to `parser`."""
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of each of the four parts (default: 10)")
+    parser.add_argument("--connections", type=int, default=256, help="connections of wrk (default: 256)")
+    parser.add_argument("--block-rows", type=int, default=20_000, help="rows of an insert by the engine alone")
+    parser.add_argument("--output", type=Path, default=RESULTS / "ingest.json", help="where the result goes")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure all parts, print them and write the result; 1 if anything acknowledged is not stored exactly once."""
+    machine = describe_machine()
+    print("\n".join(as_lines(machine)), flush=True)
+    engine = _in_folder(
+        lambda folder: measure_engine(folder, options.seconds / 2, Settings().flush_parallel, options.block_rows)
+    )
+    print(
+        f"engine    {engine.rows_per_second:,.0f} rows/s of {engine.row_bytes} bytes, "
+        f"in blocks of {engine.block_rows}, {engine.threads} at once, views included\n\n{_HEADING}",
+        flush=True,
+    )
+    parts = []
+    for measure in _measurements(options):
+        parts.append(_in_folder(measure))
+        print(_as_line(parts[-1], engine), flush=True)
+    _write(options.output, machine, engine, parts)
+    wrong = [part.name for part in parts if not part.is_right]
+    print(f"\nwrong: {', '.join(wrong)}" if wrong else "\nall that was acknowledged is stored, once")
+    return 1 if wrong else 0
+
+
+def _measurements(options: argparse.Namespace) -> Iterator[Callable[[Path], Part]]:
+    """Yield the measurements, each to be run on a folder of its own; those by wrk only where it is installed."""
+    if shutil.which("wrk") is None:
+        print("wrk is not installed (Debian: apt-get install wrk): measured with the simulator alone")
+    else:
+        yield lambda folder: _measure_wrk(folder, options, 25)
+        yield lambda folder: _measure_wrk(folder, options, 1)
+    yield lambda folder: _measure_simulator(folder, options)
+
+
+def _measure_wrk(folder: Path, options: argparse.Namespace, events_each: int) -> Part:
+    bodies = folder / "bodies"
+    bodies.write_bytes(b"\n".join(make_bodies(make_cuts(time.time_ns() // 1_000_000, events_each))) + b"\n")
+    with running_service(folder) as url:
+        told = _run_wrk(url, bodies, options)
+    acknowledged = told.requests - told.status_errors
+    elapsed_s = told.duration_us / 1e6
+    return Part(
+        name=f"wrk, events a request: {events_each}",
+        connections=options.connections,
+        elapsed_s=elapsed_s,
+        requests_per_second=acknowledged / elapsed_s,
+        events_per_second=acknowledged * events_each / elapsed_s,
+        ack_p50_ms=told.p50_us / 1000,
+        ack_p99_ms=told.p99_us / 1000,
+        errors=told.status_errors + told.socket_errors + told.timeouts,
+        acknowledged=acknowledged * events_each,
+        may_be_stored=(acknowledged + options.connections) * events_each,
+        stored=count_stored(folder).events,
+    )
+
+
+def _run_wrk(url: str, bodies: Path, options: argparse.Namespace) -> _WrkSummary:
+    length = ["-t", "2", "-c", str(options.connections), "-d", f"{max(round(options.seconds), 1)}s", "--timeout", "30s"]
+    command = ["wrk", *length, "-s", str(POST_LUA), url, "--", str(bodies), secrets.token_hex(4)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=options.seconds + 60).stdout
+    return msgspec.json.decode(told.splitlines()[-1], type=_WrkSummary)
+
+
+def _measure_simulator(folder: Path, options: argparse.Namespace) -> Part:
+    truth = folder / "truth"
+    with running_service(folder) as url:
+        told = _run_simulator(url, truth, options)
+    lines = truth.read_bytes()
+    acknowledged = sum(meant.acknowledged for meant in msgspec.json.Decoder(_Meant).decode_lines(lines))
+    return Part(
+        name="simulator, as fast as it goes",
+        connections=SIMULATOR_CONNECTIONS,
+        elapsed_s=told.elapsed_s,
+        requests_per_second=told.requests_per_second,
+        events_per_second=told.events_per_second,
+        ack_p50_ms=told.ack_p50_ms,
+        ack_p99_ms=told.ack_p99_ms,
+        errors=told.requests_given_up + told.events_rejected,
+        acknowledged=acknowledged,
+        may_be_stored=acknowledged,
+        stored=count_stored(folder).events,
+    )
+
+
+def _run_simulator(url: str, truth: Path, options: argparse.Namespace) -> _SimulatorSummary:
+    viewers = max(round(VIEWERS_PER_SECOND * options.seconds), 1)
+    command = [sys.executable, "-m", "playhead.simulate", "--url", url, "--viewers", str(viewers), "--asap"]
+    command += ["--duration", str(options.seconds)]
+    command += ["--span", "12h", "--batch-interval", "120s", "--connections", str(SIMULATOR_CONNECTIONS)]
+    command += ["--seed", "1", "--truth", str(truth), "--json"]
+    ended = subprocess.run(command, env=environment(), check=False, stdout=subprocess.PIPE, timeout=600)
+    return msgspec.json.decode(ended.stdout, type=_SimulatorSummary)
+
+
+def _in_folder(measure: Callable[[Path], Measured]) -> Measured:
+    with tempfile.TemporaryDirectory(prefix="playhead-bench-") as folder:
+        return measure(Path(folder))
+
+
+def _as_line(part: Part, engine: EngineRate) -> str:
+    ratio = part.events_per_second / engine.rows_per_second
+    missing = "as acknowledged" if part.is_right else f"WRONG: {part.acknowledged} acknowledged, {part.errors} errors"
+    return (
+        f"{part.name:<32}{part.events_per_second:>10,.0f}{part.requests_per_second:>12,.0f}"
+        f"{part.ack_p50_ms:>10.1f}{part.ack_p99_ms:>10.1f}{ratio:>9.2f}   {part.stored} stored, {missing}"
+    )
+
+
+def _write(path: Path, machine: Machine, engine: EngineRate, parts: list[Part]) -> None:
+    result = Result(
+        at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        machine=machine,
+        engine=engine,
+        engine_rows_per_second=engine.rows_per_second,
+        parts=parts,
+        ratios_to_engine={part.name: part.events_per_second / engine.rows_per_second for part in parts},
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")

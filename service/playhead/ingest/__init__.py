@@ -1,0 +1,1 @@
+"""Bytes in, rows stored: the protocols players speak, without a key and apart from everything that asks for one."""

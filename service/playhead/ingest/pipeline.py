@@ -1,0 +1,131 @@
+"""The way of a batch, the same for every protocol: the steps stand in `take`, in their order."""
+
+import asyncio
+from collections import defaultdict
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from playhead.errors import UnstorableError
+from playhead.events import EventRow, Rejection
+from playhead.ingest.batch import Batch, drop_copies, encode_rows
+from playhead.ingest.buffer import RowBuffer
+from playhead.ingest.counters import IngestCounters
+from playhead.ingest.dead_letters import MAX_TEXT_BYTES, DeadLetterBox
+from playhead.ingest.enrich import Enricher
+from playhead.ingest.requests import Request
+from playhead.ingest.sessions import SessionResolver, make_session_id
+from playhead.ingest.streams import StreamGate
+from playhead.settings import Settings
+
+MAX_FUTURE_MS = 5 * 60_000
+DAY_MS = 86_400_000
+POISON = "poison_row"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pipeline:
+    """Takes batches: what the contract refuses is told and counted, the rest is stored when `take` returns."""
+
+    settings: Settings
+    gate: StreamGate
+    enricher: Enricher
+    resolver: SessionResolver
+    buffer: RowBuffer
+    letters: DeadLetterBox
+    counters: IngestCounters
+
+    async def take(self, batch: Batch, request: Request) -> None:
+        """Bring a batch to the database; its rows are stored then, and `batch.refused` says what was not.
+
+        Raises UnavailableError and StoreError when it should be sent again, UnstorableError when never.
+        """
+        await self._refuse_unknown_streams(batch)
+        self._refuse_outdated(batch)
+        if batch.rows:
+            self._add_origin(batch, request)
+            with ExitStack() as claims:
+                await self._assign_sessions(batch, claims)
+                stored = self._put_rows(batch, claims)
+            await self._wait_until_stored(batch, stored)
+        self._record_outcome(batch)
+
+    async def name_session(self, batch: Batch, stream_id: str, client_id: str) -> str:
+        """Return the session that a batch of which nothing was taken should go on with; client_id "": a private one."""
+        if not client_id:
+            return make_session_id(batch.received_ms, stream_id.encode(), batch.digest)
+        return await self.resolver.name(stream_id, client_id, batch.received_ms - (batch.offset_ms or 0))
+
+    async def _refuse_unknown_streams(self, batch: Batch) -> None:
+        if not self.settings.strict_streams:
+            return
+        streams = {row.stream_id for row in batch.rows} | {refused.stream_id for refused in batch.refused}
+        for stream_id in streams:
+            if not await self.gate.allows(stream_id):
+                batch.refuse_stream(stream_id)
+
+    def _refuse_outdated(self, batch: Batch) -> None:
+        age_days = self.settings.max_event_age_days
+        oldest = batch.received_ms - age_days * DAY_MS
+        newest = batch.received_ms + MAX_FUTURE_MS
+        offset = batch.offset_ms or 0
+        rejections: dict[int, Rejection] = {}
+        for index, row in zip(batch.indexes, batch.rows, strict=True):
+            if row.ts + offset < oldest:
+                rejections[index] = Rejection(index, "too_old", f"ts: this is over {age_days} days ago.")
+            elif row.ts + offset > newest:
+                rejections[index] = Rejection(index, "in_future", "ts: this is over 5 minutes ahead.")
+        batch.refuse_rows(rejections)
+
+    def _add_origin(self, batch: Batch, request: Request) -> None:
+        origin = self.enricher.describe(request.headers, request.peer_ip, batch.rows[0].timezone)
+        for row in batch.rows:
+            row.country = origin.country
+            row.device = origin.device
+            row.os = origin.os
+            row.browser = origin.browser
+
+    async def _assign_sessions(self, batch: Batch, claims: ExitStack) -> None:
+        """Give every row its session, and its client where the session stands for it; `claims` end what this began."""
+        groups: defaultdict[tuple[str, str], list[EventRow]] = defaultdict(list)
+        for row in batch.rows:
+            groups[row.stream_id, row.session_id].append(row)
+        for (stream_id, session_id), rows in groups.items():
+            client_id = rows[0].client_id
+            if not client_id:
+                first_ts = min(row.ts for row in rows)
+                named = session_id or make_session_id(first_ts, stream_id.encode(), batch.digest)
+                client_id = named
+            elif session_id:
+                named = session_id
+                claims.callback(self.resolver.release, self.resolver.hold(stream_id, client_id, named, rows))
+            else:
+                hold = await self.resolver.assign(stream_id, client_id, rows)
+                claims.callback(self.resolver.release, hold)
+                named = hold.session_id
+            for row in rows:
+                row.session_id = named
+                row.client_id = client_id
+
+    def _put_rows(self, batch: Batch, claims: ExitStack) -> asyncio.Future[None]:
+        rows = drop_copies(batch.rows)
+        stored = self.buffer.put(encode_rows(rows), len(rows))
+        # The claims outlive a sender that leaves: they end when the rows are stored or given up.
+        kept = claims.pop_all()
+        stored.add_done_callback(lambda _: kept.close())
+        return stored
+
+    async def _wait_until_stored(self, batch: Batch, stored: asyncio.Future[None]) -> None:
+        try:
+            await asyncio.shield(stored)
+        except UnstorableError as error:
+            self.counters.count_events(batch.protocol, POISON, len(batch.rows))
+            lines = encode_rows(batch.rows)[:MAX_TEXT_BYTES].decode(errors="ignore")
+            self.letters.drop_letter(batch.protocol, batch.rows[0].stream_id, POISON, str(error.__cause__), lines)
+            raise
+
+    def _record_outcome(self, batch: Batch) -> None:
+        self.counters.count_events(batch.protocol, "accepted", len(batch.rows))
+        for refused in batch.refused:
+            code, message = refused.rejection.code, refused.rejection.message
+            self.counters.count_events(batch.protocol, code)
+            self.letters.drop_letter(batch.protocol, refused.stream_id, code, message, refused.payload)

@@ -1,0 +1,59 @@
+"""A request's head, as far as ingest reads it."""
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl
+
+import msgspec
+from litestar.types import HTTPScope
+
+from playhead.errors import InvalidRequestError
+
+MAX_QUERY_PARAMETERS = 20
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """The head of one request; header names are in lower case, repeated headers joined by commas."""
+
+    method: str
+    path: str
+    query_string: str
+    headers: Mapping[str, str]
+    peer_ip: str | None
+
+    @property
+    def origin(self) -> str:
+        """The page's origin as the browser names it, or ""."""
+        return self.headers.get("origin", "")
+
+    @property
+    def content_type(self) -> str:
+        """The media type in lower case, without parameters; "" when there is none."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+    @property
+    def asks_for_privacy(self) -> bool:
+        """Tell whether the viewer objects to being followed from session to session (DNT, GPC)."""
+        return self.headers.get("dnt") == "1" or self.headers.get("sec-gpc") == "1"
+
+    def read_query(self) -> dict[str, str]:
+        """Return the query parameters, the last one of a name; raises InvalidRequestError on more than 20."""
+        try:
+            return dict(parse_qsl(self.query_string, keep_blank_values=True, max_num_fields=MAX_QUERY_PARAMETERS))
+        except ValueError as error:
+            raise InvalidRequestError(f"The URL has more than {MAX_QUERY_PARAMETERS} parameters.") from error
+
+
+def read_head(scope: HTTPScope) -> Request:
+    """Return the head of an ASGI HTTP scope."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip()
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    client = scope.get("client")
+    return Request(
+        method=scope["method"],
+        path=scope["path"],
+        query_string=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        peer_ip=client[0] if client else None,
+    )
