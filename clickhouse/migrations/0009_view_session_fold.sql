@@ -17,8 +17,9 @@ WITH
             count() AS events,
             ifNull(min(offset_ms), 0) AS skew_ms,
             max(event_ts) AS last_ts,
-            groupArray(event_key) AS keys,
-            arraySlice(arraySort(i -> keys[i], arrayEnumerate(keys)), 1, {max_events:UInt64}) AS event_order,
+            groupArray(event_key) AS event_keys,
+            arraySort(i -> event_keys[i], arrayEnumerate(event_keys)) AS key_order,
+            arraySlice(key_order, 1, {max_events:UInt64}) AS event_order,
             arrayMap(i -> groupArray(event_ts)[i], event_order) AS ts,
             arrayMap(i -> groupArray(event_type)[i], event_order) AS type,
             arrayMap(i -> groupArray(event_type = 11 AND is_error_fatal)[i], event_order) AS is_fatal,
@@ -46,7 +47,7 @@ WITH
                 arrayDistinct(arrayMap(
                     e -> e.2, arraySort(groupArrayIf((event_key, error_code), event_type = 11 AND error_code != ''))
                 ))
-            )::Tuple(
+            )::Tuple(  -- noqa: CP01
                 client_id String, provider String, player_name String, player_version String, country String,
                 device String, os String, browser String, title String, duration_ms UInt64, is_live Nullable(Bool),
                 page_url String, timezone String, error_codes Array(String)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from playhead.store.clients import ClientStore
-from tests.golden_traces import DAY_MS, golden_paths, load_golden_trace
+from tests.golden_traces import DAY_MS, GoldenTrace, golden_paths, load_golden_trace
 from tests.stored_sessions import agree, ask_summary, metric_differences, read_sessions, store_batches
 
 pytestmark = pytest.mark.anyio
@@ -17,19 +17,31 @@ DAYS_APART = 5
 """Questions about all that is in a range must not see another file's sessions."""
 
 
+def load(path: Path) -> GoldenTrace:
+    """Return the trace of a file, at the file's own place in time."""
+    return load_golden_trace(path, FIRST_MIDNIGHT + int(path.stem[:2]) * DAYS_APART * DAY_MS)
+
+
+@pytest.fixture(scope="module")
+async def golden_store(store: ClientStore) -> ClientStore:
+    """Give a store with the events and the registry of all files: first half of each, a refresh, then the rest."""
+    traces = [load(path) for path in golden_paths()]
+    registry = [[stream, organizer] for trace in traces for stream, organizer in trace.organizers.items()]
+    await store.insert("streams", ["stream_id", "organizer_id"], msgspec.json.Encoder().encode_lines(registry))
+    halves = [
+        [event for trace in traces for batch in trace.batches[half::2] for event in batch.events] for half in (0, 1)
+    ]
+    await store_batches(store, halves)
+    return store
+
+
 @pytest.mark.parametrize("path", golden_paths(), ids=lambda path: path.stem)
-async def test_golden_trace(store: ClientStore, path: Path) -> None:
+async def test_golden_trace(golden_store: ClientStore, path: Path) -> None:
     """The figures are those worked out by hand in the file."""
-    base_ms = FIRST_MIDNIGHT + int(path.stem[:2]) * DAYS_APART * DAY_MS
-    trace = load_golden_trace(path, base_ms)
-    registry = [[stream, "", organizer] for stream, organizer in trace.organizers.items()]
-    if registry:
-        lines = msgspec.json.Encoder().encode_lines(registry)
-        await store.insert("streams", ["stream_id", "title", "organizer_id"], lines)
-    await store_batches(store, [batch.events for batch in trace.batches])
-    assert await _wrong_sessions(store, trace.sessions) == {}
+    trace = load(path)
+    assert await _wrong_sessions(golden_store, trace.sessions) == {}
     for answer in trace.answers:
-        got = await ask_summary(store, answer.question)
+        got = await ask_summary(golden_store, answer.question)
         assert metric_differences(got, dict(answer.metrics)) == {}, answer.question
 
 
