@@ -64,22 +64,32 @@ AS WITH
         FROM streams
         FINAL
     ),
+    clipped AS
+    (
+        SELECT
+            *,
+            toUnixTimestamp64Milli(started_at) AS started_ms,
+            toUnixTimestamp64Milli(last_at) AS last_ms,
+            (started_ms >= {from_ms:Int64}) AND (started_ms < {to_ms:Int64}) AS is_started,
+            arrayMap(a -> greatest(a, {from_ms:Int64}), span_starts_ms) AS clipped_starts_ms,
+            arrayMap(b -> least(b, {to_ms:Int64}), span_ends_ms) AS clipped_ends_ms
+        FROM sessions_between(from_ms = {from_ms:Int64}, to_ms = {to_ms:Int64})
+        WHERE ({include_bots:Bool} OR (NOT is_bot)) AND (({stream_id:String} = '') OR (stream_id = {stream_id:String})) AND (({provider:String} = '') OR (provider = {provider:String})) AND (({country:String} = '') OR (country = {country:String})) AND (({device:String} = '') OR (device = {device:String}))
+    ),
     in_view AS
     (
         SELECT
-            s.*,
-            CAST(multiIf({by:String} = 'stream_id', s.stream_id, {by:String} = 'country', s.country, {by:String} = 'device', s.device, {by:String} = 'os', s.os, {by:String} = 'browser', s.browser, {by:String} = 'player', s.player_name, {by:String} = 'provider', s.provider, ''), 'String') AS value,
-            toUnixTimestamp64Milli(s.started_at) AS started_ms,
-            toUnixTimestamp64Milli(s.last_at) AS last_ms,
-            (started_ms >= {from_ms:Int64}) AND (started_ms < {to_ms:Int64}) AS is_started,
-            is_started AND s.is_attempt AS is_started_attempt,
-            is_started AND s.is_play AS is_started_play,
-            is_started_play AND s.can_report_rebuffering AS is_rebuffering_known,
-            sipHash64(r.organizer_id, s.client_id) AS viewer,
-            arrayFilter(span -> ((span.1) < (span.2)), arrayMap((a, b) -> (greatest(a, {from_ms:Int64}), least(b, {to_ms:Int64})), s.span_starts_ms, s.span_ends_ms)) AS spans
-        FROM sessions_between(from_ms = {from_ms:Int64}, to_ms = {to_ms:Int64}) AS s
-        ANY LEFT JOIN registry AS r ON r.stream_id = s.stream_id
-        WHERE (is_started OR notEmpty(spans)) AND ({include_bots:Bool} OR (NOT s.is_bot)) AND (({stream_id:String} = '') OR (s.stream_id = {stream_id:String})) AND (({organizer_id:String} = '') OR (r.organizer_id = {organizer_id:String})) AND (({provider:String} = '') OR (s.provider = {provider:String})) AND (({country:String} = '') OR (s.country = {country:String})) AND (({device:String} = '') OR (s.device = {device:String}))
+            c.*,
+            CAST(multiIf({by:String} = 'stream_id', c.stream_id, {by:String} = 'country', c.country, {by:String} = 'device', c.device, {by:String} = 'os', c.os, {by:String} = 'browser', c.browser, {by:String} = 'player', c.player_name, {by:String} = 'provider', c.provider, ''), 'String') AS value,
+            c.is_started AND c.is_attempt AS is_started_attempt,
+            c.is_started AND c.is_play AS is_started_play,
+            c.is_started AND c.is_play AND c.can_report_rebuffering AS is_rebuffering_known,
+            sipHash64(r.organizer_id, c.client_id) AS viewer,
+            arrayFilter((a, b) -> (a < b), c.clipped_starts_ms, c.clipped_ends_ms) AS starts_ms,
+            arrayFilter((b, a) -> (a < b), c.clipped_ends_ms, c.clipped_starts_ms) AS ends_ms
+        FROM clipped AS c
+        ANY LEFT JOIN registry AS r ON r.stream_id = c.stream_id
+        WHERE (c.is_started OR arrayExists((a, b) -> (a < b), c.clipped_starts_ms, c.clipped_ends_ms)) AND (({organizer_id:String} = '') OR (r.organizer_id = {organizer_id:String}))
     ),
     summed AS
     (
@@ -104,8 +114,8 @@ AS WITH
             countIf(is_started_attempt AND (NOT (is_play OR has_failure OR has_business_error))) AS ebvs_attempts,
             sumIf(bitrate_known_ms, is_started) AS total_bitrate_known_ms,
             sumIf(bitrate_kbps_ms, is_started) AS total_bitrate_kbps_ms,
-            maxIntersectionsArray(spans.1, spans.2) AS peak,
-            maxIntersectionsPositionArray(spans.1, spans.2) AS peak_ms,
+            maxIntersectionsArray(starts_ms, ends_ms) AS peak,
+            maxIntersectionsPositionArray(starts_ms, ends_ms) AS peak_ms,
             countIf(is_started_attempt AND isNotNull(qoe_score)) AS scored_attempts,
             sumIf(assumeNotNull(qoe_score), is_started_attempt AND isNotNull(qoe_score)) AS total_score,
             min(started_ms) AS first_ms,
@@ -222,28 +232,29 @@ AS WITH
         SELECT
             stream_id,
             session_id,
-            count() AS distinct_events,
+            count() AS events,
             ifNull(min(offset_ms), 0) AS skew_ms,
-            max(ts) AS last_ts,
-            arraySlice(arraySort(e -> (e.1), groupArray((event_key, ts, toInt8(type), is_error_fatal, is_error_business, toInt8(visible), bitrate_kbps, width, height, player_width, player_height))), 1, {max_events:UInt64}) AS sorted,
-            argMin(client_id, event_key) AS first_client_id,
-            arrayMap(e -> (e.2), arraySort(groupArrayIf((event_key, error_code), (type = 'error') AND (error_code != '')))) AS error_code_list,
-            argMinIf(provider, event_key, provider != '') AS first_provider,
-            argMinIf(player_name, event_key, player_name != '') AS first_player_name,
-            argMinIf(player_version, event_key, player_version != '') AS first_player_version,
-            argMinIf(country, event_key, country != '') AS first_country,
-            argMinIf(device, event_key, (device NOT IN ('', 'unknown'))) AS first_device,
-            argMinIf(os, event_key, os != '') AS first_os,
-            argMinIf(browser, event_key, browser != '') AS first_browser,
-            argMinIf(content_title, event_key, content_title != '') AS first_title,
-            argMinIf(content_duration_ms, event_key, content_duration_ms != 0) AS first_duration_ms,
-            argMinIf(content_is_live, event_key, isNotNull(content_is_live)) AS first_is_live,
-            argMinIf(page_url, event_key, page_url != '') AS first_page_url,
-            argMinIf(timezone, event_key, timezone != '') AS first_timezone
+            max(event_ts) AS last_ts,
+            groupArray(event_key) AS event_keys,
+            arraySort(i -> (event_keys[i]), arrayEnumerate(event_keys)) AS key_order,
+            arraySlice(key_order, 1, {max_events:UInt64}) AS event_order,
+            arrayMap(i -> (groupArray(event_ts)[i]), event_order) AS ts,
+            arrayMap(i -> (groupArray(event_type)[i]), event_order) AS type,
+            arrayMap(i -> (groupArray((event_type = 11) AND is_error_fatal)[i]), event_order) AS is_fatal,
+            arrayMap(i -> (groupArray(is_error_business)[i]), event_order) AS is_business,
+            arrayMap(i -> (groupArray(toInt8(visible))[i]), event_order) AS visible_sent,
+            arrayMap(i -> (groupArray(bitrate_kbps)[i]), event_order) AS bitrate_sent,
+            arrayMap(i -> (groupArray(width)[i]), event_order) AS width_sent,
+            arrayMap(i -> (groupArray(height)[i]), event_order) AS height_sent,
+            arrayMap(i -> (groupArray(player_width)[i]), event_order) AS player_width_sent,
+            arrayMap(i -> (groupArray(player_height)[i]), event_order) AS player_height_sent,
+            CAST((argMin(client_id, event_key), argMinIf(provider, event_key, provider != ''), argMinIf(player_name, event_key, player_name != ''), argMinIf(player_version, event_key, player_version != ''), argMinIf(country, event_key, country != ''), argMinIf(device, event_key, (device NOT IN ('', 'unknown'))), argMinIf(os, event_key, os != ''), argMinIf(browser, event_key, browser != ''), argMinIf(content_title, event_key, content_title != ''), argMinIf(content_duration_ms, event_key, content_duration_ms != 0), argMinIf(content_is_live, event_key, isNotNull(content_is_live)), argMinIf(page_url, event_key, page_url != ''), argMinIf(timezone, event_key, timezone != ''), arrayDistinct(arrayMap(e -> (e.2), arraySort(groupArrayIf((event_key, error_code), (event_type = 11) AND (error_code != '')))))), 'Tuple(client_id String, provider String, player_name String, player_version String, country String, device String, os String, browser String, title String, duration_ms UInt64, is_live Nullable(Bool), page_url String, timezone String, error_codes Array(String))') AS first_known
         FROM
         (
             SELECT
-                *,
+                * EXCEPT (ts, type),
+                ts AS event_ts,
+                toInt8(type) AS event_type,
                 offset_ms,
                 (bitShiftLeft(toUInt128(ts), 72) + bitShiftLeft(toUInt128(seq), 8)) + toUInt128(toInt8(type)) AS event_key
             FROM playback_events
@@ -260,63 +271,98 @@ AS WITH
             stream_id,
             session_id
     ),
+    carried AS
+    (
+        SELECT
+            stream_id,
+            session_id,
+            events,
+            skew_ms,
+            last_ts,
+            first_known,
+            ts,
+            type,
+            arrayPopFront(arrayPushBack(arrayDifference(ts), 0)) AS interval_ms,
+            arrayMap((t, is_one) -> multiIf(t = 2, 2, t = 3, 3, is_one, 7, (t IN (12, 13)), 8, -1), type, is_fatal) AS set_state,
+            arrayFill(v -> (v != 0), visible_sent) AS visible,
+            arrayFill(v -> (v != 0), bitrate_sent) AS bitrate_kbps,
+            arrayMap((w, h, pw, ph) -> if((w > 0) AND (h > 0) AND (pw > 0) AND (ph > 0), greatest(least(pw / w, ph / h) - 1, 0), -1), arrayFill(v -> (v != 0), width_sent), arrayFill(v -> (v != 0), height_sent), arrayFill(v -> (v != 0), player_width_sent), arrayFill(v -> (v != 0), player_height_sent)) AS upscale,
+            indexOf(type, 1) AS first_play,
+            indexOf(type, 2) AS first_frame,
+            arrayExists((f, b) -> (f AND (NOT b)), is_fatal, is_business) AS has_failure,
+            arrayExists((f, b) -> (f AND b), is_fatal, is_business) AS has_business_error
+        FROM ordered
+    ),
+    based AS
+    (
+        SELECT
+            *,
+            arrayMap(s -> greatest(s, 0), arrayFill(s -> (s != -1), set_state)) AS base,
+            arrayFill(t -> (t != -1), arrayMap((t, s) -> multiIf(s != -1, 0, (t IN (6, 7)), t, -1), type, set_state)) AS last_seek
+        FROM carried
+    ),
+    refined AS
+    (
+        SELECT
+            * EXCEPT (last_seek, set_state),
+            arrayMap((t, b) -> ((t = 6) AND (b IN (2, 3))), last_seek, base) AS is_seeking,
+            arrayPopBack(arrayPushFront(is_seeking, 0)) AS was_seeking,
+            arrayFill(m -> (m != -1), arrayMap((t, s, b, is_sought, i) -> multiIf(s != -1, 0, (t = 1) AND (NOT is_sought) AND ((b IN (0, 7, 8)) OR ((b = 3) AND ((first_frame = 0) OR (i < first_frame)))), 1, -1), type, set_state, base, was_seeking, arrayEnumerate(type))) AS is_starting,
+            arrayFill(m -> (m != -1), arrayMap((t, s, is_sought) -> multiIf(s != -1, 0, (t = 4) AND (NOT is_sought), 1, ((t = 5) AND (NOT is_sought)) OR ((t = 7) AND is_sought), 0, -1), type, set_state, was_seeking)) AS is_rebuffering
+        FROM based
+    ),
     folded AS
     (
         SELECT
-            * EXCEPT sorted,
-            sorted.2 AS ts,
-            sorted.3 AS type,
-            arrayMap((t, is_fatal) -> ((t = 11) AND is_fatal), sorted.3, sorted.4) AS is_fatal,
-            sorted.5 AS is_business,
-            arrayFill(v -> (v != 0), sorted.6) AS visible,
-            arrayFill(v -> (v != 0), sorted.7) AS bitrate_kbps,
-            arrayFill(v -> (v != 0), sorted.8) AS width,
-            arrayFill(v -> (v != 0), sorted.9) AS height,
-            arrayFill(v -> (v != 0), sorted.10) AS player_width,
-            arrayFill(v -> (v != 0), sorted.11) AS player_height,
-            indexOf(type, 1) AS first_play,
-            indexOf(type, 2) AS first_frame,
-            arrayPushBack(arrayPopFront(arrayDifference(ts)), 0) AS interval_ms,
-            arrayMap(ms -> if(ms <= max_gap_ms, ms, 0), interval_ms) AS counted_ms,
-            arrayMap((t, f) -> ((t <= 7) OR (t IN (12, 13)) OR f), type, is_fatal) AS is_transition,
-            arrayFold((states, t, is_before_first_frame) -> arrayPushBack(states, CAST(multiIf(t = 2, 2, t = 3, 3, t = 11, 7, (t IN (12, 13)), 8, (t = 1) AND (((states[-1]) IN (0, 7, 8)) OR (((states[-1]) = 3) AND is_before_first_frame)), 1, (t = 4) AND ((states[-1]) = 2), 4, (t = 5) AND ((states[-1]) = 4), 2, (t = 6) AND ((states[-1]) IN (2, 4)), 5, (t = 6) AND ((states[-1]) = 3), 6, (t = 7) AND ((states[-1]) = 5), 2, (t = 7) AND ((states[-1]) = 6), 3, states[-1]), 'UInt8')), arrayFilter((t, is_one) -> is_one, type, is_transition), arrayFilter((b, is_one) -> is_one, arrayMap(i -> ((first_frame = 0) OR (i < first_frame)), arrayEnumerate(type)), is_transition), [CAST('0', 'UInt8')]) AS transition_states,
-            arrayMap(n -> (transition_states[n + 1]), arrayCumSum(is_transition)) AS state
-        FROM ordered
+            * EXCEPT (base, is_seeking, was_seeking, is_starting, is_rebuffering),
+            arrayMap((b, is_started, is_sought, is_stalled) -> multiIf(is_started = 1, 1, is_sought, 5, (b = 2) AND (is_stalled = 1), 4, b), base, is_starting, is_seeking, is_rebuffering) AS state,
+            arrayMap(ms -> if(ms <= max_gap_ms, ms, 0), interval_ms) AS counted_ms
+        FROM refined
+    ),
+    timed AS
+    (
+        SELECT
+            * EXCEPT (interval_ms, first_play),
+            arrayMap((s, ms) -> if(s = 2, ms, 0), state, counted_ms) AS played_ms,
+            arrayMap((s, before, gap_ms) -> ((s = 4) AND ((before != 4) OR (gap_ms > max_gap_ms))), state, arrayPopBack(arrayPushFront(state, 0)), arrayPopBack(arrayPushFront(interval_ms, 0))) AS is_run_start,
+            if((first_play > 0) AND (first_play < first_frame) AND (NOT arrayExists(ms -> (ms > max_gap_ms), arraySlice(interval_ms, first_play, first_frame - first_play))) AND (NOT has(arraySlice(visible, first_play, (first_frame - first_play) + 1), 1)), toNullable(toUInt64((ts[first_frame]) - (ts[first_play]))), NULL) AS startup_ms
+        FROM folded
+    ),
+    summed AS
+    (
+        SELECT
+            * EXCEPT (played_ms, is_run_start, visible, bitrate_kbps, upscale),
+            toUInt64(arraySum(played_ms)) AS playing_ms,
+            toUInt64(arraySum((ms, v) -> if(v = 1, ms, 0), played_ms, visible)) AS playing_hidden_ms,
+            toUInt64(arraySum((ms, kbps) -> if(kbps > 0, ms, 0), played_ms, bitrate_kbps)) AS bitrate_known_ms,
+            toUInt64(arraySum((ms, kbps) -> (ms * kbps), played_ms, bitrate_kbps)) AS bitrate_kbps_ms,
+            toUInt64(arraySum((ms, u) -> if(u >= 0, ms, 0), played_ms, upscale)) AS upscale_known_ms,
+            arraySum((ms, u) -> if(u >= 0, ms * u, 0), played_ms, upscale) AS upscale_ms,
+            arrayMax((ms, u) -> if(ms > 0, greatest(u, 0), 0), played_ms, upscale) AS upscale_max,
+            arrayFilter(ms -> (ms >= min_rebuffer_ms), arrayMap(run -> arraySum(run), arraySplit((ms, is_start) -> is_start, arrayFilter((ms, s) -> (s = 4), counted_ms, state), arrayFilter((is_start, s) -> (s = 4), is_run_start, state)))) AS episodes_ms,
+            arrayMap((s, t, ms, run_ts) -> if(s = 4, least((t + ms) + 1, run_ts + max_rebuffer_active_ms), (t + ms) + 1), state, ts, counted_ms, arrayFill(t -> (t != -1), arrayMap((is_start, t) -> if(is_start, t, -1), is_run_start, ts))) AS until_ts
+        FROM timed
     ),
     measured AS
     (
         SELECT
-            *,
-            first_ts + skew_ms AS started_ms,
-            ts[1] AS first_ts,
-            first_frame > 0 AS has_first_frame,
-            arrayExists(f -> f, is_fatal) AS has_fatal,
-            arrayExists((f, b) -> (f AND (NOT b)), is_fatal, is_business) AS has_failure,
-            arrayExists((f, b) -> (f AND b), is_fatal, is_business) AS has_business_error,
-            arrayExists(s -> (s IN (1, 2, 7)), state) AND (NOT ((NOT has_first_frame) AND (NOT has_fatal) AND ((last_ts - first_ts) < 1000))) AS is_attempt,
-            is_attempt AND has_first_frame AS is_play,
-            first_provider != 'bunny' AS can_report_rebuffering,
-            arrayMap((s, ms) -> if(s = 2, ms, 0), state, counted_ms) AS played_ms,
-            arraySum(played_ms) AS playing_ms,
-            if((first_play > 0) AND (first_play < first_frame) AND (NOT arrayExists(ms -> (ms > max_gap_ms), arraySlice(interval_ms, first_play, first_frame - first_play))) AND (NOT has(arraySlice(visible, first_play, (first_frame - first_play) + 1), 1)), toNullable(toUInt64((ts[first_frame]) - (ts[first_play]))), NULL) AS startup_ms,
-            arrayMap((s, before, gap_ms) -> ((s = 4) AND ((before != 4) OR (gap_ms > max_gap_ms))), state, arrayPushFront(arrayPopBack(state), 0), arrayPushFront(arrayPopBack(interval_ms), 0)) AS is_run_start,
-            arrayFilter(ms -> (ms >= min_rebuffer_ms), arrayMap(run -> arraySum(run), arraySplit((ms, is_start) -> is_start, arrayFilter((ms, s) -> (s = 4), counted_ms, state), arrayFilter((is_start, s) -> (s = 4), is_run_start, state)))) AS episodes_ms,
-            arrayFill(t -> (t != -1), arrayMap((is_start, t) -> if(is_start, t, -1), is_run_start, ts)) AS run_start_ts,
-            arrayMap((s, t, ms, run_ts) -> if(s = 4, least((t + ms) + 1, run_ts + max_rebuffer_active_ms), (t + ms) + 1), state, ts, counted_ms, run_start_ts) AS active_until_ts,
-            arrayMap((s, t, until) -> ((s IN (1, 2, 4, 5, 6)) AND (t < until)), state, ts, active_until_ts) AS is_active,
-            arrayFilter((t, a) -> a, ts, is_active) AS active_from,
-            arrayFilter((u, a) -> a, active_until_ts, is_active) AS active_until,
-            arrayMap((t, i) -> ((i = 1) OR (t > (active_until[i - 1]))), active_from, arrayEnumerate(active_from)) AS is_span_start,
-            arrayMap((w, h, pw, ph) -> if((w > 0) AND (h > 0) AND (pw > 0) AND (ph > 0), greatest(least(pw / w, ph / h) - 1, 0), -1), width, height, player_width, player_height) AS upscale,
-            arraySum((ms, u) -> if(u >= 0, ms, 0), played_ms, upscale) AS upscale_known_ms,
-            arraySum((ms, u) -> if(u >= 0, ms * u, 0), played_ms, upscale) / greatest(upscale_known_ms, 1) AS upscale_mean,
-            arrayMax(arrayMap((ms, u) -> if(ms > 0, greatest(u, 0), 0), played_ms, upscale)) AS upscale_max,
+            * EXCEPT (until_ts, upscale_ms, episodes_ms),
+            arrayFilter((t, s, until) -> ((s IN (1, 2, 4, 5)) AND (t < until)), ts, state, until_ts) AS active_from,
+            arrayFilter((until, s, t) -> ((s IN (1, 2, 4, 5)) AND (t < until)), until_ts, state, ts) AS active_until,
+            arrayExists(s -> (s IN (1, 2, 7)), state) AND ((first_frame > 0) OR has_failure OR has_business_error OR ((last_ts - (ts[1])) >= 1000)) AS is_attempt,
+            first_known.provider != 'bunny' AS can_report_rebuffering,
+            toUInt32(length(episodes_ms)) AS rebuffer_episodes,
             toUInt64(arraySum(episodes_ms)) AS rebuffer_episodes_ms,
-            if(playing_ms = 0, 0, rebuffer_episodes_ms / (playing_ms + rebuffer_episodes_ms)) AS rebuffer_ratio,
-            ([0.3, 0.45, 0.25], [toUInt8(isNotNull(startup_ms)), toUInt8(can_report_rebuffering), toUInt8(upscale_known_ms > 0)], [800 / (8 + (ifNull(startup_ms, 0) / 1000)), ((100 / sqrt(1 + pow(length(episodes_ms) / 2, 2))) + (100 * exp(-10 * rebuffer_ratio))) / 2, 100 * exp(-0.33 * ((0.15 * upscale_max) + (0.85 * upscale_mean)))]) AS score_parts,
-            arraySum((weight, is_known) -> (weight * is_known), score_parts.1, score_parts.2) AS score_weight,
-            arraySum((weight, is_known, score) -> ((weight * is_known) * score), score_parts.1, score_parts.2, score_parts.3) / greatest(score_weight, 0.01) AS score
-        FROM folded
+            upscale_ms / greatest(upscale_known_ms, 1) AS upscale_mean
+        FROM summed
+    ),
+    scored AS
+    (
+        SELECT
+            *,
+            arrayMap((t, until) -> (t > until), active_from, arrayPopBack(arrayPushFront(active_until, -1))) AS is_span_start,
+            [(0.3 * isNotNull(startup_ms), 800 / (8 + (ifNull(startup_ms, 0) / 1000))), (0.45 * can_report_rebuffering, ((100 / sqrt(1 + pow(rebuffer_episodes / 2, 2))) + (100 * exp(if(playing_ms = 0, 0, (-10 * rebuffer_episodes_ms) / (playing_ms + rebuffer_episodes_ms))))) / 2), (0.25 * (upscale_known_ms > 0), 100 * exp(-0.33 * ((0.15 * upscale_max) + (0.85 * upscale_mean))))] AS score_parts
+        FROM measured
     )
 SELECT
     m.stream_id AS stream_id,
@@ -325,50 +371,50 @@ SELECT
     scope.inserted_rows AS folded_rows,
     toMonday(toDate(started_at)) AS start_week,
     toMonday(toDate(last_at)) AS last_week,
-    fromUnixTimestamp64Milli(m.started_ms, 'UTC') AS started_at,
+    fromUnixTimestamp64Milli((m.ts[1]) + m.skew_ms, 'UTC') AS started_at,
     fromUnixTimestamp64Milli(m.last_ts + m.skew_ms, 'UTC') AS last_at,
     m.skew_ms AS skew_ms,
-    toUInt32(m.distinct_events) AS events,
-    m.distinct_events > {max_events:UInt64} AS is_truncated,
-    m.first_client_id AS client_id,
-    m.first_device = 'bot' AS is_bot,
+    toUInt32(m.events) AS events,
+    m.events > {max_events:UInt64} AS is_truncated,
+    m.first_known.client_id AS client_id,
+    m.first_known.device = 'bot' AS is_bot,
     m.is_attempt AS is_attempt,
-    m.is_play AS is_play,
+    m.is_attempt AND (m.first_frame > 0) AS is_play,
     has(m.type, 11) AS has_error,
     m.has_failure AS has_failure,
     m.has_business_error AS has_business_error,
     m.can_report_rebuffering AS can_report_rebuffering,
     toUInt64(arraySum((ms, s) -> if(s = 1, ms, 0), m.counted_ms, m.state)) AS starting_ms,
-    toUInt64(m.playing_ms) AS playing_ms,
-    toUInt64(arraySum((ms, v) -> if(v = 1, ms, 0), m.played_ms, m.visible)) AS playing_hidden_ms,
+    m.playing_ms AS playing_ms,
+    m.playing_hidden_ms AS playing_hidden_ms,
     toUInt64(arraySum((ms, s) -> if(s = 3, ms, 0), m.counted_ms, m.state)) AS paused_ms,
     toUInt64(arraySum((ms, s) -> if(s = 4, ms, 0), m.counted_ms, m.state)) AS rebuffering_ms,
-    toUInt64(arraySum((ms, s) -> if((s IN (5, 6)), ms, 0), m.counted_ms, m.state)) AS seeking_ms,
+    toUInt64(arraySum((ms, s) -> if(s = 5, ms, 0), m.counted_ms, m.state)) AS seeking_ms,
     m.startup_ms AS startup_ms,
-    toUInt32(length(m.episodes_ms)) AS rebuffer_episodes,
+    m.rebuffer_episodes AS rebuffer_episodes,
     m.rebuffer_episodes_ms AS rebuffer_episodes_ms,
-    toUInt64(arraySum((ms, kbps) -> if(kbps > 0, ms, 0), m.played_ms, m.bitrate_kbps)) AS bitrate_known_ms,
-    toUInt64(arraySum((ms, kbps) -> (ms * kbps), m.played_ms, m.bitrate_kbps)) AS bitrate_kbps_ms,
-    toUInt64(m.upscale_known_ms) AS upscale_known_ms,
+    m.bitrate_known_ms AS bitrate_known_ms,
+    m.bitrate_kbps_ms AS bitrate_kbps_ms,
+    m.upscale_known_ms AS upscale_known_ms,
     m.upscale_mean AS upscale_mean,
     m.upscale_max AS upscale_max,
-    multiIf(NOT m.is_attempt, NULL, m.has_failure, toDecimal64(0, 9), m.has_business_error, NULL, NOT m.has_first_frame, toDecimal64(50, 9), m.score_weight = 0, NULL, toDecimal64(round(m.score, 9), 9)) AS qoe_score,
+    multiIf(NOT m.is_attempt, NULL, m.has_failure, toDecimal64(0, 9), m.has_business_error, NULL, m.first_frame = 0, toDecimal64(50, 9), arraySum(p -> (p.1), m.score_parts) = 0, NULL, toDecimal64(round(arraySum(p -> ((p.1) * (p.2)), m.score_parts) / greatest(arraySum(p -> (p.1), m.score_parts), 0.01), 9), 9)) AS qoe_score,
     arrayMap(t -> (t + m.skew_ms), arrayFilter((t, is_one) -> is_one, m.active_from, m.is_span_start)) AS span_starts_ms,
-    arrayMap(t -> (t + m.skew_ms), arrayFilter((t, is_next_start) -> is_next_start, m.active_until, if(empty(m.is_span_start), [], arrayPushBack(arrayPopFront(m.is_span_start), 1)))) AS span_ends_ms,
-    arrayDistinct(m.error_code_list) AS error_codes,
-    m.first_provider AS provider,
-    m.first_player_name AS player_name,
-    m.first_player_version AS player_version,
-    m.first_country AS country,
-    if(m.first_device = '', 'unknown', m.first_device) AS device,
-    m.first_os AS os,
-    m.first_browser AS browser,
-    m.first_title AS content_title,
-    m.first_duration_ms AS content_duration_ms,
-    m.first_is_live AS content_is_live,
-    m.first_page_url AS page_url,
-    m.first_timezone AS timezone
-FROM measured AS m
+    arrayMap(t -> (t + m.skew_ms), arrayFilter((t, is_next_start) -> is_next_start, m.active_until, arrayPopFront(arrayPushBack(m.is_span_start, 1)))) AS span_ends_ms,
+    m.first_known.error_codes AS error_codes,
+    m.first_known.provider AS provider,
+    m.first_known.player_name AS player_name,
+    m.first_known.player_version AS player_version,
+    m.first_known.country AS country,
+    if(m.first_known.device = '', 'unknown', m.first_known.device) AS device,
+    m.first_known.os AS os,
+    m.first_known.browser AS browser,
+    m.first_known.title AS content_title,
+    m.first_known.duration_ms AS content_duration_ms,
+    m.first_known.is_live AS content_is_live,
+    m.first_known.page_url AS page_url,
+    m.first_known.timezone AS timezone
+FROM scored AS m
 INNER JOIN
 (
     SELECT
