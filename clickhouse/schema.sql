@@ -560,12 +560,12 @@ SELECT
     sum(inserted_rows) AS session_rows,
     sum(session_rows) OVER (ORDER BY session_id ASC, stream_id ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS rows_so_far
 FROM session_index
-WHERE (session_id, stream_id) IN (
+WHERE ((session_id, stream_id) IN (
     SELECT
         session_id,
         stream_id
     FROM touched
-)
+)) AND ((session_id, stream_id) > ({after_session_id:UUID}, {after_stream_id:String}))
 GROUP BY
     session_id,
     stream_id

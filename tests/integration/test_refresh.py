@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from uuid import uuid4
+from typing import Any
+from uuid import UUID, uuid4
 
 import msgspec
 import pytest
@@ -75,6 +76,30 @@ async def test_many_sessions_are_taken_in_bounded_batches(store: ClientStore) ->
     small = msgspec.structs.replace(SETTINGS, refold_rows=1000)
     assert await refresh_sessions(store, small) == 30
     assert await read_session(store, sessions[0]) == [SessionRow(2000, is_truncated=False)]
+
+
+class BusyStore:
+    """A store in which something new is stored after every statement: traffic that never rests."""
+
+    def __init__(self, store: ClientStore) -> None:
+        self._store = store
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def execute(self, sql: str, parameters: Any = None) -> None:
+        """Run the statement, then store an event of a new session and one of a known session."""
+        await self._store.execute(sql, parameters)
+        await insert_events(self._store, [heartbeat(str(uuid4()), 1), heartbeat(str(UUID(int=1)), uuid4().int % 2**32)])
+
+
+async def test_a_round_ends_although_traffic_goes_on(store: ClientStore) -> None:
+    """What was stored before a round is in after it, and what comes meanwhile is the next round's."""
+    await insert_events(store, [heartbeat(str(uuid4()), 1) for _ in range(20)])
+    before = (await read_refresh_state(store)).now_ms
+    await asyncio.wait_for(refresh_sessions(BusyStore(store), SETTINGS), timeout=60)  # type: ignore[arg-type]
+    assert (await read_refresh_state(store)).refreshed_until_ms >= before
+    assert await refresh_sessions(store, SETTINGS) > 0
 
 
 async def test_a_session_over_its_limit_is_marked(store: ClientStore) -> None:

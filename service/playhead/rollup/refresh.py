@@ -40,8 +40,10 @@ class RefreshState(msgspec.Struct, frozen=True):
         return max(self.now_ms - self.refreshed_until_ms, 0) / 1000
 
 
-class _ScopeSize(msgspec.Struct, frozen=True):
-    sessions: int
+class _ScopeEnd(msgspec.Struct, frozen=True):
+    sessions: int = 0
+    session_id: str = "00000000-0000-0000-0000-000000000000"
+    stream_id: str = ""
 
 
 async def read_refresh_state(store: Store) -> RefreshState:
@@ -58,22 +60,29 @@ async def refresh_sessions(store: Store, settings: Settings) -> int:
     state = await read_refresh_state(store)
     touched_since_ms = max(state.refreshed_until_ms - LOOK_BACK_MS, 0)
     refolded = 0
-    while batch := await _refold_batch(store, settings, touched_since_ms):
-        refolded += batch
+    end = _ScopeEnd()
+    # Batches go through the sessions once, in the order of their ids: traffic that never rests must not keep the round.
+    while (end := await _refold_batch(store, settings, touched_since_ms, end)).sessions:
+        refolded += end.sessions
     if refolded or state.now_ms - state.refreshed_until_ms >= IDLE_MARK_MS:
         mark = datetime.fromtimestamp(state.now_ms / 1000, UTC).isoformat(timespec="milliseconds")
         await store.insert("refresh_marks", ["refreshed_until"], msgspec.json.encode([mark]) + b"\n")
     return refolded
 
 
-async def _refold_batch(store: Store, settings: Settings, touched_since_ms: int) -> int:
+async def _refold_batch(store: Store, settings: Settings, touched_since_ms: int, after: _ScopeEnd) -> _ScopeEnd:
     batch: dict[str, object] = {"batch_id": str(uuid4())}
-    limits = {"touched_since": touched_since_ms / 1000, "max_rows": settings.refold_rows}
-    await store.execute(query("scope_stale_sessions"), batch | limits)
-    [size] = await store.fetch(query("scope_size"), _ScopeSize, batch)
-    if size.sessions:
+    bounds = {
+        "touched_since": touched_since_ms / 1000,
+        "max_rows": settings.refold_rows,
+        "after_session_id": after.session_id,
+        "after_stream_id": after.stream_id,
+    }
+    await store.execute(query("scope_stale_sessions"), batch | bounds)
+    ends = await store.fetch(query("scope_end"), _ScopeEnd, batch)
+    if ends:
         await store.execute(query("fold_scope"), batch | {"max_events": settings.max_session_events})
-    return size.sessions
+    return ends[0] if ends else _ScopeEnd()
 
 
 class Refresher:
