@@ -63,7 +63,9 @@ class _Server(uvicorn.Server):
         lines = [f"Playhead is ready at {url}"]
         if self._sql_endpoint is not None:
             token = Path(self._settings.data_dir) / "sql.token"
-            lines.append(f"  SQL         http://127.0.0.1:{self._sql_endpoint.port} (user playhead, password in {token})")
+            lines.append(
+                f"  SQL         http://127.0.0.1:{self._sql_endpoint.port} (user playhead, password in {token})"
+            )
         lines += [
             f"  send events {url}/analytics/events",
             f"  read them   {url}/admin/analytics/streams",

@@ -30,18 +30,20 @@ def session(stream: str, number: int, start_s: float, length_s: float = 20, **fi
     """Return the rows of a session that plays from its first moment on."""
     steps = [(0, EventType.play), (100, EventType.playing), (length_s * 1000, EventType.ended)]
     return [
-        EventRow(**{
-            "stream_id": stream,
-            "session_id": str(UUID(int=number)),
-            "client_id": f"client-{number}",
-            "ts": BASE + int(start_s * 1000) + int(after_ms),
-            "seq": seq,
-            "type": int(kind),
-            "received_ms": BASE + 60_000,
-            "sent_offset_ms": None,
-            "device": "desktop",
-            **fields,
-        })
+        EventRow(
+            **{
+                "stream_id": stream,
+                "session_id": str(UUID(int=number)),
+                "client_id": f"client-{number}",
+                "ts": BASE + int(start_s * 1000) + int(after_ms),
+                "seq": seq,
+                "type": int(kind),
+                "received_ms": BASE + 60_000,
+                "sent_offset_ms": None,
+                "device": "desktop",
+                **fields,
+            }
+        )
         for seq, (after_ms, kind) in enumerate(steps)
     ]
 
@@ -58,8 +60,11 @@ async def service(store: ClientStore, embedded_settings: Settings) -> AsyncItera
         *session("secret", 6, 100, 5, client_id="client-1"),
     ]
     await insert_events(store, rows)
-    registry = [["match", "The match", "red", False, '[{"provider":"hls","ref":{}}]'], ["secret", "Secret", "blue", False, "[]"],
-                ["empty", "@Empty", "red", True, "[]"]]  # fmt: skip
+    registry = [
+        ["match", "The match", "red", False, '[{"provider":"hls","ref":{}}]'],
+        ["secret", "Secret", "blue", False, "[]"],
+        ["empty", "@Empty", "red", True, "[]"],
+    ]
     columns = ["stream_id", "title", "organizer_id", "is_live", "providers"]
     await store.insert("streams", columns, msgspec.json.Encoder().encode_lines(registry))
     key = [["00000000-0000-0000-0000-000000000001", hash_key("red-key"), "red", "red"]]

@@ -97,7 +97,7 @@ async def test_a_round_ends_although_traffic_goes_on(store: ClientStore) -> None
     """What was stored before a round is in after it, and what comes meanwhile is the next round's."""
     await insert_events(store, [heartbeat(str(uuid4()), 1) for _ in range(20)])
     before = (await read_refresh_state(store)).now_ms
-    await asyncio.wait_for(refresh_sessions(BusyStore(store), SETTINGS), timeout=60)  # type: ignore[arg-type]
+    await asyncio.wait_for(refresh_sessions(BusyStore(store), SETTINGS), timeout=60)
     assert (await read_refresh_state(store)).refreshed_until_ms >= before
     assert await refresh_sessions(store, SETTINGS) > 0
 

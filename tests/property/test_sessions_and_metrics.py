@@ -1,4 +1,4 @@
-"""The SQL against the oracle: any world, split, shuffled, repeated and sent again at will, gives the oracle's figures."""
+"""The SQL against the oracle: any world, split, shuffled, repeated and sent again at will, gives its figures."""
 
 import dataclasses
 import itertools

@@ -5,11 +5,12 @@ import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import msgspec
 import structlog
 
-from playhead.errors import StoreError
+from playhead.errors import StoreError, StoreRejectedError
 from playhead.ingest.counters import ProtocolName
 from playhead.store.contract import Store
 
@@ -23,9 +24,9 @@ log = structlog.get_logger()
 
 
 class DeadLetter(msgspec.Struct, array_like=True, frozen=True):
-    """One refused event; the fields are the columns. `received_at` is in seconds, texts are cut to 2 KiB."""
+    """One refused event; the fields are the columns. `received_at` is in UTC, texts are cut to 2 KiB."""
 
-    received_at: float
+    received_at: str
     protocol: ProtocolName
     stream_id: str
     reason: str
@@ -64,7 +65,7 @@ class DeadLetterBox:
             self.dropped += 1
             return
         self._waiting.append(
-            DeadLetter(round(self._clock(), 3), protocol, stream_id, reason, _cut(message), _cut(payload))
+            DeadLetter(_to_instant(self._clock()), protocol, stream_id, reason, _cut(message), _cut(payload))
         )
 
     def _has_share(self, reason: str) -> bool:
@@ -88,9 +89,17 @@ class DeadLetterBox:
             return
         try:
             await self._store.insert(TABLE, DeadLetter.__struct_fields__, _ENCODER.encode_lines(letters))
+        except StoreRejectedError as error:
+            log.warning("dead_letters_lost", letters=len(letters), error=str(error))
+            self.dropped += len(letters)
         except StoreError as error:
             log.warning("dead_letters_not_written", letters=len(letters), error=str(error))
             self._waiting = (letters + self._waiting)[:MAX_WAITING]
+
+
+def _to_instant(seconds: float) -> str:
+    # A number with a fraction would be read by the engine alone, not by every server.
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
 
 
 def _cut(text: str) -> str:

@@ -13,6 +13,7 @@ _REF = "#/components/schemas/{name}"
 _REFUSALS = {
     "400": "The request as a whole is not valid; sending it again does not help.",
     "405": "Only POST and OPTIONS.",
+    "408": "The body did not come in time; the connection is closed.",
     "413": "The body is too large, as sent or decompressed.",
     "415": "Not a content type or encoding of this protocol.",
     "429": "Too many requests; try again after Retry-After seconds.",
@@ -41,12 +42,13 @@ def _operation(operation_id: str, summary: str, body: JsonObject, success: JsonO
 
 
 def _native() -> JsonObject:
-    envelope = {"schema": {"$ref": _REF.format(name="Envelope")}}
+    envelope = {"$ref": _REF.format(name="Envelope")}
+    as_text = {"type": "string", "contentMediaType": "application/json", "contentSchema": envelope}
     accepted = {"application/json": {"schema": {"$ref": _REF.format(name="Accepted")}}}
     operation = _operation(
         "post_events",
         "Take a batch of player events (native protocol)",
-        {"application/json": envelope, "text/plain": {"schema": {"type": "string"}}},
+        {"application/json": {"schema": envelope}, "text/plain": {"schema": as_text}},
         {"202": {"description": "The valid events are stored; the others are listed.", "content": accepted}},
     )
     return operation | {"parameters": [_parameter("z", "gzip: the body is compressed.", {"enum": ["gzip"]})]}

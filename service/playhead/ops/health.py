@@ -3,6 +3,7 @@
 import msgspec
 from litestar import Response, get
 from litestar.di import NamedDependency
+from litestar.openapi import ResponseSpec
 
 from playhead.errors import StoreError
 from playhead.rollup.refresh import read_refresh_state
@@ -22,7 +23,13 @@ async def get_liveness() -> Health:
     return Health("ok")
 
 
-@get("/health/ready", summary="Can it take and answer", tags=["health"], operation_id="get_readiness")
+@get(
+    "/health/ready",
+    summary="Can it take and answer",
+    tags=["health"],
+    operation_id="get_readiness",
+    responses={503: ResponseSpec(Health, generate_examples=False, description="The database does not answer.")},
+)
 async def get_readiness(store: NamedDependency[Store]) -> Response[Health]:
     """Return ok when the database answers, 503 when not."""
     try:

@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from litestar.openapi import ResponseSpec
 
 from playhead.errors import (
     PROBLEM_MEDIA_TYPE,
@@ -12,6 +13,7 @@ from playhead.errors import (
     MethodNotAllowedError,
     NotFoundError,
     PlayheadError,
+    Problem,
     TooLargeError,
     UnsupportedMediaError,
     encode_problem,
@@ -26,6 +28,16 @@ _BY_STATUS: dict[int, type[PlayheadError]] = {
     413: TooLargeError,
     415: UnsupportedMediaError,
 }
+
+
+def describe_problems(*kinds: type[PlayheadError]) -> dict[int, ResponseSpec]:
+    """Return what OpenAPI says of the problems a route may answer, by status."""
+    return {
+        kind.status: ResponseSpec(
+            Problem, generate_examples=False, description=f"{kind.title}.", media_type=PROBLEM_MEDIA_TYPE
+        )
+        for kind in kinds
+    }
 
 
 def _respond(error: PlayheadError, headers: dict[str, str] | None = None) -> Response[bytes]:
@@ -56,7 +68,8 @@ def handle_http_exception(_: Request[Any, Any, Any], error: HTTPException) -> Re
 
 def _sentence(item: Any) -> str:
     if isinstance(item, dict):
-        return f"{item.get('key', 'request')}: {item.get('message', 'is not valid')}"
+        key, message = item.get("key", "request"), item.get("message", "is not valid")
+        return f"{key}: {'is required' if message == repr(key) else message}"  # a KeyError is all it tells of no body
     return str(item)
 
 

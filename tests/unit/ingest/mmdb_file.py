@@ -65,8 +65,8 @@ class _Tree:
                 return len(self.nodes)
             case ("node", index):
                 return index
-            case (_, offset):
-                return len(self.nodes) + 16 + offset
+            case _:
+                return len(self.nodes) + 16 + child[1]
 
 
 def _bits(network: str, ip_version: int) -> str:

@@ -93,6 +93,19 @@ async def test_letters_are_written_without_being_asked(store: FakeStore, monkeyp
     assert len(store.letters) == 1
 
 
+async def test_letters_the_database_never_takes_are_counted_and_let_go(store: FakeStore) -> None:
+    """They do not stand before the letters that come after them."""
+    store.check_letters = lambda lines: StoreRejectedError() if b"bad" in lines else None
+    box = DeadLetterBox(store, 10, clock=lambda: 1_790_000_000.25)
+    box.drop_letter("native", "s", "bad", "", "")
+    await box.stop()
+    box.drop_letter("native", "s", "good", "", "")
+    await box.stop()
+
+    assert [(letter.reason, letter.received_at) for letter in store.letters] == [("good", "2026-09-21 14:13:20.250")]
+    assert box.dropped == 1
+
+
 async def test_a_database_that_takes_no_letters_takes_events(service: Service) -> None:
     """Dead letters never stand in the way of accepted events."""
     service.store.check_letters = lambda _: StoreUnavailableError()
