@@ -16,16 +16,20 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 from playhead import __version__
 from playhead.ingest.openapi import describe_ingest
 from playhead.ingest.routes import IngestApp, create_ingest
+from playhead.ops.admin import admin_router
 from playhead.ops.auth import Keys
 from playhead.ops.docs import OpenApiDocument, docs_router
 from playhead.ops.health import get_liveness, get_readiness
+from playhead.ops.keys_routes import keys_router
 from playhead.ops.problems import EXCEPTION_HANDLERS
 from playhead.rollup.refresh import Refresher
 from playhead.serve.registry import is_registered
+from playhead.serve.registry_routes import registry_router
 from playhead.serve.routes import analytics_router
 from playhead.settings import Settings
 from playhead.store.contract import Store
 from playhead.store.migrate import migrate
+from playhead.store.tables import fit_tables
 
 OnStart = Callable[[str | None], Awaitable[None]]
 
@@ -43,6 +47,7 @@ def create_app(settings: Settings, store: Store, on_start: OnStart | None = None
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await migrate(store)
+        await fit_tables(store, settings)
         first_key = await keys.make_first_key()
         await ingest.start()
         refresher.start()
@@ -57,10 +62,13 @@ def create_app(settings: Settings, store: Store, on_start: OnStart | None = None
     return _split(ingest, _create_admin(store, keys, lifespan))
 
 
-def _create_admin(store: Store, keys: Keys, lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]]) -> Litestar:
+def _create_admin(
+    store: Store, keys: Keys, lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]]
+) -> Litestar:
     """Return everything but ingest: the admin API, health, OpenAPI and its page."""
+    admin = admin_router(keys, analytics_router(), registry_router(), keys_router())
     return Litestar(
-        route_handlers=[analytics_router(), get_liveness, get_readiness, docs_router()],
+        route_handlers=[admin, get_liveness, get_readiness, docs_router()],
         dependencies={
             "store": Provide(lambda: store, sync_to_thread=False),
             "keys": Provide(lambda: keys, sync_to_thread=False),
@@ -80,7 +88,7 @@ def _create_admin(store: Store, keys: Keys, lifespan: Callable[[Litestar], Abstr
 
 
 def _split(ingest: IngestApp, admin: ASGIApp) -> ASGIApp:
-    """Return an app in which ingest stands beside the admin app, so that no guard of the one is on the way to the other."""
+    """Return an app in which ingest stands beside the admin app: no guard of the one is on the way to the other."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP and scope["path"].startswith("/analytics/"):

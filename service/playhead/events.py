@@ -53,7 +53,9 @@ NativeType = Literal[
 ]
 Provider = Literal["hls", "dash", "native", "youtube", "bunny", "other"]
 
-Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=128, pattern=r"\A[A-Za-z0-9._:~-]+\Z")]
+IDENTIFIER_PATTERN = r"\A[A-Za-z0-9._:~-]+\Z"
+MAX_IDENTIFIER_LENGTH = 128
+Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_IDENTIFIER_LENGTH, pattern=IDENTIFIER_PATTERN)]
 SessionId = Annotated[
     str,
     msgspec.Meta(

@@ -1,8 +1,10 @@
 """What the admin API answers. Times are ms since the epoch, UTC; None is a figure that cannot be known."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
+
+from playhead.serve.placements import Placement
 
 
 def _meta(description: str) -> msgspec.Meta:
@@ -97,7 +99,20 @@ class RegistryEntry(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     organizer_id: str
     live: bool
-    providers: list[dict[str, Any]]
+    providers: list[Placement]
+
+
+class RegisteredStream(RegistryEntry, frozen=True, kw_only=True):
+    """An entry of the registry."""
+
+    stream_id: str
+
+
+class RegistryAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the registry."""
+
+    total: Annotated[int, _meta("Entries on all pages.")]
+    items: list[RegisteredStream]
 
 
 class StreamAnswer(StreamRow, frozen=True, kw_only=True):

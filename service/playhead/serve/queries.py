@@ -10,6 +10,7 @@ from playhead.serve.answers import (
     StreamRow,
     SummedMetrics,
 )
+from playhead.serve.placements import decode_placements
 from playhead.serve.questions import Page, View
 from playhead.store.contract import Store
 from playhead.store.sql_files import query
@@ -39,7 +40,7 @@ class StreamEntry(msgspec.Struct, frozen=True, kw_only=True):
             title=self.title,
             organizer_id=self.organizer_id,
             live=self.is_live,
-            providers=msgspec.json.decode(self.providers),
+            providers=decode_placements(self.providers),
         )
 
 

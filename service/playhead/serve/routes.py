@@ -1,35 +1,54 @@
-"""The admin API's analytics calls. Every handler gets the caller, so none can be reached without a key."""
+"""The admin API's analytics calls."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, Router, get
 from litestar.di import NamedDependency, Provide
+from litestar.openapi import ResponseSpec
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.params import FromPath, QueryParameter
 
+from playhead.errors import (
+    ForbiddenError,
+    InvalidRequestError,
+    NotFoundError,
+    StoreUnavailableError,
+    UnauthorizedError,
+)
 from playhead.events import Provider
-from playhead.ops.auth import Caller, Keys
+from playhead.ops.auth import Caller
+from playhead.ops.problems import describe_problems
 from playhead.rollup.refresh import read_refresh_state
 from playhead.serve.answers import StreamAnswer, StreamRow, StreamsAnswer, SummaryAnswer
 from playhead.serve.queries import fetch_stream, fetch_streams, fetch_summary
-from playhead.serve.questions import Page, View, read_range, read_sort
+from playhead.serve.questions import SORT_FIELDS, Page, View, read_range, read_sort
 from playhead.serve.table import to_csv
 from playhead.store.contract import Store
 
 CSV_ROWS = 10_000_000
 MAX_LIMIT = 1000
+SORTS = [sign + field for field in sorted(SORT_FIELDS) for sign in ("", "-")]
 
 AnyRequest = Request[Any, Any, Any]
+
+_PROBLEMS = describe_problems(InvalidRequestError, UnauthorizedError, ForbiddenError, StoreUnavailableError)
+
+
+@dataclass
+class _AsCsvToo(Operation):
+    """An operation whose answer can be had as CSV instead of JSON."""
+
+    def __post_init__(self) -> None:
+        answer = (self.responses or {})["200"]
+        if isinstance(answer, OpenAPIResponse) and answer.content is not None:
+            answer.content["text/csv"] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
 
 
 def _query(description: str, name: str | None = None, **bounds: Any) -> QueryParameter:
     return QueryParameter(description=description, name=name, **bounds)
-
-
-async def provide_caller(request: AnyRequest, keys: NamedDependency[Keys]) -> Caller:
-    """Return who asks; raises UnauthorizedError."""
-    return await keys.identify(request.headers.get("authorization"))
 
 
 async def provide_view(
@@ -55,17 +74,26 @@ async def provide_view(
     )
 
 
-@get("/streams", summary="Streams with every metric", operation_id="list_streams")
+@get(
+    "/streams",
+    summary="Streams with every metric",
+    operation_id="list_streams",
+    operation_class=_AsCsvToo,
+    responses=_PROBLEMS
+    | {200: ResponseSpec(StreamsAnswer, generate_examples=False, description="A page; as CSV all rows.")},
+)
 async def list_streams(
     request: AnyRequest,
     store: NamedDependency[Store],
     view: NamedDependency[View],
     q: Annotated[str, _query("Part of a stream's id or title.", max_length=256)] = "",
-    sort: Annotated[str, _query("A column; - before it for descending.", max_length=64)] = "-playing_time_s",
+    sort: Annotated[
+        str, _query("A column; - before it for descending.", schema_extra={"enum": SORTS})
+    ] = "-playing_time_s",
     limit: Annotated[int, _query("Rows of a page.", ge=1, le=MAX_LIMIT)] = 100,
     offset: Annotated[int, _query("Rows to leave out first.", ge=0, le=CSV_ROWS)] = 0,
     include_empty: Annotated[bool, _query("Registered streams without sessions too.")] = False,
-    format_: Annotated[str, _query("json or csv.", "format", pattern="^(json|csv)$")] = "json",
+    format_: Annotated[Literal["json", "csv"], _query("csv: all rows, as for Accept: text/csv.", "format")] = "json",
 ) -> Response[StreamsAnswer] | Response[str]:
     """Return a page of the streams that had a session in the range; as CSV all of them."""
     field, is_descending = read_sort(sort)
@@ -75,9 +103,7 @@ async def list_streams(
         _, rows = await fetch_streams(store, view, msgspec.structs.replace(page, limit=CSV_ROWS, offset=0))
         return _csv_response("streams", to_csv(rows, _columns(StreamRow)))
     total, rows = await fetch_streams(store, view, page)
-    answer = StreamsAnswer(
-        from_=view.from_ms, to=view.to_ms, freshness_s=state.freshness_s, total=total, items=rows
-    )
+    answer = StreamsAnswer(from_=view.from_ms, to=view.to_ms, freshness_s=state.freshness_s, total=total, items=rows)
     return Response(answer)
 
 
@@ -91,7 +117,9 @@ def _csv_response(name: str, text: str) -> Response[str]:
     return Response(text, media_type="text/csv", headers=headers)
 
 
-@get("/streams/summary", summary="Every metric over all streams in view", operation_id="get_summary")
+@get(
+    "/streams/summary", summary="Every metric over all streams in view", operation_id="get_summary", responses=_PROBLEMS
+)
 async def get_summary(store: NamedDependency[Store], view: NamedDependency[View]) -> SummaryAnswer:
     """Return the metrics over all sessions in view, and the same for the period before."""
     state = await read_refresh_state(store)
@@ -105,7 +133,12 @@ async def get_summary(store: NamedDependency[Store], view: NamedDependency[View]
     )
 
 
-@get("/streams/{stream_id:str}", summary="One stream", operation_id="get_stream")
+@get(
+    "/streams/{stream_id:str}",
+    summary="One stream",
+    operation_id="get_stream",
+    responses=_PROBLEMS | describe_problems(NotFoundError),
+)
 async def get_stream(
     store: NamedDependency[Store], view: NamedDependency[View], stream_id: FromPath[str]
 ) -> StreamAnswer:
@@ -123,11 +156,10 @@ async def get_stream(
 
 
 def analytics_router() -> Router:
-    """Return the routes below /admin/analytics."""
+    """Return the routes below /analytics."""
     return Router(
-        "/admin/analytics",
+        "/analytics",
         route_handlers=[list_streams, get_summary, get_stream],
-        dependencies={"caller": Provide(provide_caller), "view": Provide(provide_view)},
+        dependencies={"view": Provide(provide_view)},
         tags=["analytics"],
-        security=[{"BearerKey": []}],
     )

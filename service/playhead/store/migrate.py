@@ -65,7 +65,10 @@ class AppliedMigration(msgspec.Struct, frozen=True):
 
 def read_migrations() -> list[Migration]:
     """Return all migrations in order."""
-    return [_read_migration(path.stem, path.read_text(encoding="utf-8")) for path in sorted(sql_folder("migrations").glob("*.sql"))]
+    return [
+        _read_migration(path.stem, path.read_text(encoding="utf-8"))
+        for path in sorted(sql_folder("migrations").glob("*.sql"))
+    ]
 
 
 def _read_migration(stem: str, text: str) -> Migration:
@@ -89,7 +92,9 @@ def pending(known: Iterable[Migration], applied: Iterable[AppliedMigration]) -> 
     for row in applied:
         migration = by_number.pop(row.number, None)
         if migration is None:
-            raise MigrationError(f"the database has migration {row.number} {row.name}, which this version does not know")
+            raise MigrationError(
+                f"the database has migration {row.number} {row.name}, which this version does not know"
+            )
         if migration.checksum != row.checksum:
             raise MigrationError(f"migration {row.number} {row.name} was changed after it was applied")
     return sorted(by_number.values())
@@ -112,7 +117,7 @@ async def migrate(store: Store) -> list[Migration]:
 
 @asynccontextmanager
 async def _lock(store: Store) -> AsyncIterator[None]:
-    while not await _take_lock(store):
+    while not await _take_lock(store):  # noqa: ASYNC110 - the lock is another process's, no event tells of it
         await asyncio.sleep(_LOCK_RETRY_S)
     try:
         yield
