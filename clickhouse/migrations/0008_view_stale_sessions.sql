@@ -1,8 +1,8 @@
 -- purpose: sessions with inserts that their row in `sessions` has not seen
 -- grain: one session (session_id, stream_id); rows_so_far: inserted rows up to and with this session, to cut batches
 -- parameters: touched_since DateTime64(3): sessions not touched since then are taken to be settled
---   after_session_id UUID, after_stream_id String: only sessions that come after this one, so that a round of batches ends
---   although sessions it has been at become stale again
+--   after_session_id UUID, after_stream_id String: only sessions that come after this one, so that a round of batches
+--   ends although sessions it has been at become stale again
 -- reads: session_index, sessions
 CREATE OR REPLACE VIEW stale_sessions AS
 WITH touched AS (
