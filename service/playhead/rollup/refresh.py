@@ -110,4 +110,6 @@ class Refresher:
                 await refresh_sessions(self._store, self._settings)
             except StoreError as error:
                 log.warning("refresh_failed", error=str(error))
+            except Exception:  # Whatever it was, the next round may do, and freshness_s tells until then.
+                log.exception("refresh_crashed")
             await asyncio.sleep(self._settings.refresh_interval_s)

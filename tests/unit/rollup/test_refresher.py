@@ -1,0 +1,36 @@
+"""The refresher in the background: no fault of one round ends it."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from playhead.errors import StoreUnavailableError
+from playhead.rollup.refresh import Refresher
+from playhead.settings import Settings
+
+pytestmark = pytest.mark.anyio
+
+
+class FaultyStore:
+    """Fails in each of the given ways, once; then tells that it was asked again."""
+
+    def __init__(self, *faults: Exception) -> None:
+        self._faults = list(faults)
+        self.was_asked_again = asyncio.Event()
+
+    async def fetch(self, *_: Any) -> Any:
+        """Raise the next fault."""
+        if self._faults:
+            raise self._faults.pop(0)
+        self.was_asked_again.set()
+        raise StoreUnavailableError("still down")
+
+
+async def test_no_fault_ends_the_refresh() -> None:
+    """After a database that is down and after a fault nobody foresaw, the next round runs."""
+    store = FaultyStore(StoreUnavailableError("down"), ValueError("a fault"))
+    refresher = Refresher(store, Settings(refresh_interval_s=0.001))  # type: ignore[arg-type]  # Only fetch is asked.
+    refresher.start()
+    await asyncio.wait_for(store.was_asked_again.wait(), timeout=10)
+    await refresher.stop()
