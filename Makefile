@@ -16,7 +16,7 @@ ARGS ?=
 DEMO_DIR ?= ./data-demo
 # Viewers that come to the demo each second, and those that came in the days before.
 DEMO_RATE ?= 2
-DEMO_VIEWERS ?= 2000
+DEMO_VIEWERS ?= 1000
 
 .PHONY: help
 help: ## list what make can do
@@ -54,7 +54,7 @@ demo: $(RUN_STAMP) ## run, with simulated viewers of the last days and of now; C
 	mkdir -p $(DEMO_DIR); \
 	( \
 	  until is_up; do sleep 0.5; done; \
-	  [ $$is_new = no ] || $(BIN)/playhead simulate --url $$url --viewers $(DEMO_VIEWERS) --asap --span 6d --seed 1; \
+	  [ $$is_new = no ] || $(BIN)/playhead simulate --url $$url --viewers $(DEMO_VIEWERS) --asap --span 6d --batch-interval 2m --seed 1; \
 	  exec $(BIN)/playhead simulate --url $$url --rate $(DEMO_RATE) \
 	) > $(DEMO_DIR)/viewers.log 2>&1 & \
 	viewers=$$!; \

@@ -27,6 +27,10 @@ DEFAULT_WINDOW_S = 60.0
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
+VIEWERS_PER_CONNECTION = 4
+"""With --asap: viewers that take turns, so that every connection has something to send."""
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """The options as parsed; times in seconds, `base_ms` the instant that stands for now."""
 
@@ -169,6 +173,8 @@ def _make_traffic(options: Options) -> Traffic:
         protocol=options.protocol,
         streams=options.streams,
         delivery=Delivery(batch_ms=batch_ms, queued_until_ms=base_ms if options.asap else None),
+        # In the order of time the few viewers of one moment would wait for each other's answers.
+        abreast=VIEWERS_PER_CONNECTION * options.connections if options.asap else 0,
     )
 
 

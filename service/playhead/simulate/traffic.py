@@ -1,7 +1,9 @@
 """Many viewers: who arrives when, and all their batches in order of arrival at the service."""
 
 import heapq
+import itertools
 import random
+from collections import deque
 from collections.abc import Iterator
 from typing import Literal
 
@@ -36,19 +38,39 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     """The share of native sessions that leave it to the service to name them."""
     mix: Mix = Mix()
     delivery: Delivery = Delivery()
+    abreast: int = 0
+    """So many viewers take turns, whenever they came, each with its batches in order; 0: all batches by `at_ms`."""
 
     def batches(self) -> Iterator[Batch]:
-        """Yield all batches by `at_ms`; memory holds only those of viewers under way."""
+        """Yield all batches; memory holds only those of viewers under way."""
+        return self._take_turns() if self.abreast else self._in_order()
+
+    def _take_turns(self) -> Iterator[Batch]:
+        catalogue = Catalogue(self.streams, self.seed)
+        visits = (
+            iter(sorted(self._visit_in_time(viewer, arrived_ms, catalogue), key=lambda batch: batch.at_ms))
+            for viewer, arrived_ms in enumerate(self._arrivals())
+        )
+        under_way = deque(itertools.islice(visits, self.abreast))
+        while under_way:
+            visit = under_way.popleft()
+            batch = next(visit, None)
+            if batch is not None:
+                yield batch
+                under_way.append(visit)
+            else:
+                under_way.extend(itertools.islice(visits, 1))
+
+    def _in_order(self) -> Iterator[Batch]:
         waiting: list[tuple[int, int, Batch]] = []
         made = 0
         catalogue = Catalogue(self.streams, self.seed)
         for viewer, arrived_ms in enumerate(self._arrivals()):
             while waiting and waiting[0][0] < arrived_ms:
                 yield heapq.heappop(waiting)[2]
-            for batch in self._visit(viewer, arrived_ms, catalogue):
-                if batch.at_ms <= self.until_ms:
-                    made += 1
-                    heapq.heappush(waiting, (batch.at_ms, made, batch))
+            for batch in self._visit_in_time(viewer, arrived_ms, catalogue):
+                made += 1
+                heapq.heappush(waiting, (batch.at_ms, made, batch))
         while waiting:
             yield heapq.heappop(waiting)[2]
 
@@ -70,6 +92,9 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
         for left in range(count, 0, -1):
             now_ms += (self.to_ms - now_ms) * (1 - chance.random() ** (1 / left))
             yield int(now_ms)
+
+    def _visit_in_time(self, viewer: int, arrived_ms: int, catalogue: Catalogue) -> Iterator[Batch]:
+        return (batch for batch in self._visit(viewer, arrived_ms, catalogue) if batch.at_ms <= self.until_ms)
 
     def _visit(self, viewer: int, arrived_ms: int, catalogue: Catalogue) -> Iterator[Batch]:
         chance = random.Random(f"viewer:{self.seed}:{viewer}")

@@ -53,6 +53,16 @@ def test_batches_come_in_the_order_of_their_arrival() -> None:
     assert instants[-1] <= until_ms
 
 
+def test_viewers_abreast_send_the_same_batches_each_in_its_order() -> None:
+    """Taking turns changes which viewer is next, not what any of them sends, nor in which order."""
+    in_time, in_turns = list(traffic().batches()), list(traffic(abreast=7).batches())
+    assert sorted(batch.body for batch in in_turns) == sorted(batch.body for batch in in_time)
+    for viewer in range(60):
+        sent = [batch.at_ms for batch in in_turns if batch.session.viewer == viewer]
+        assert sent == sorted(sent)
+    assert len({batch.session.viewer for batch in in_turns[:7]}) == 7
+
+
 def test_a_count_of_viewers_is_kept() -> None:
     """Sixty viewers are sixty sessions, but for those that vanished before anything was sent."""
     viewers = {batch.session.viewer for batch in traffic().batches()}
