@@ -1,5 +1,6 @@
 """The admin API's analytics calls."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -123,7 +124,7 @@ def _csv_response(name: str, text: str) -> Response[str]:
 async def get_summary(store: NamedDependency[Store], view: NamedDependency[View]) -> SummaryAnswer:
     """Return the metrics over all sessions in view, and the same for the period before."""
     state = await read_refresh_state(store)
-    now, before = await fetch_summary(store, view), await fetch_summary(store, view.previous())
+    now, before = await asyncio.gather(fetch_summary(store, view), fetch_summary(store, view.previous()))
     return SummaryAnswer(
         from_=view.from_ms,
         to=view.to_ms,
