@@ -70,11 +70,12 @@ class _Server(uvicorn.Server):
             f"  send events {url}/analytics/events",
             f"  read them   {url}/admin/analytics/streams",
             f"  try it out  {url}/docs",
-            f"  admin key   {self._key_line()}",
+            f"  admin key   {self.key_line()}",
         ]
         return lines
 
-    def _key_line(self) -> str:
+    def key_line(self) -> str:
+        """Return how to get in."""
         if self.first_key:
             return f"{self.first_key} (made now, shown only this once)"
         return "the one in PLAYHEAD_ADMIN_KEY" if self._settings.admin_key else "the one printed on first start"
@@ -111,6 +112,9 @@ def serve(settings: Settings) -> None:
     try:
         server.run()
     finally:
+        if server.first_key and not server.started:
+            # Kept hashed already: a start that fails after it, on a port in use, must not take the only way in along.
+            print(f"admin key {server.key_line()}", flush=True)
         if sql_endpoint is not None:
             sql_endpoint.stop()
         asyncio.run(store.close())

@@ -11,6 +11,7 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from playhead.errors import StoreError, StoreRejectedError, StoreUnavailableError
+from playhead.settings import Settings
 from playhead.store.contract import Parameters, Row
 
 Answer = TypeVar("Answer")
@@ -21,13 +22,26 @@ REJECTING_CODES = frozenset({
 })  # fmt: skip
 """ClickHouse errors that are the statement's or the row's fault: parsing, types, ranges, syntax."""
 
-INSERT_SETTINGS = {"async_insert": 0, "date_time_input_format": "best_effort"}
-QUERY_SETTINGS = {
-    "async_insert": 0,
-    "output_format_json_quote_64bit_integers": 0,
-    "output_format_json_quote_decimals": 0,
-    "output_format_json_quote_denormals": 0,
-}
+
+def insert_settings(settings: Settings) -> dict[str, Any]:
+    """Return what every insert runs with; the refresh relies on none taking longer than its timeout."""
+    return {
+        "async_insert": 0,
+        "date_time_input_format": "best_effort",
+        "max_execution_time": settings.insert_timeout_s,
+    }
+
+
+def query_settings(settings: Settings) -> dict[str, Any]:
+    """Return what every other statement runs with."""
+    return {
+        "async_insert": 0,
+        "output_format_json_quote_64bit_integers": 0,
+        "output_format_json_quote_decimals": 0,
+        "output_format_json_quote_denormals": 0,
+        "max_execution_time": settings.query_timeout_s,
+        "max_memory_usage": settings.query_max_memory_bytes,
+    }
 
 
 def classify_error(error: Exception) -> StoreError:

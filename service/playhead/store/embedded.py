@@ -7,7 +7,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
 from playhead.settings import Settings
-from playhead.store.clients import INSERT_SETTINGS, QUERY_SETTINGS, ClientPool, ClientStore
+from playhead.store.clients import ClientPool, ClientStore, insert_settings, query_settings
 
 DATABASE = "playhead"
 
@@ -24,10 +24,6 @@ def open_embedded_store(settings: Settings, database: str = DATABASE) -> ClientS
     """
     path = embedded_path(settings)
     path.mkdir(parents=True, exist_ok=True)
-    query_settings = QUERY_SETTINGS | {
-        "max_execution_time": settings.query_timeout_s,
-        "max_memory_usage": settings.query_max_memory_bytes,
-    }
 
     def connect(client_settings: dict[str, Any]) -> Client:
         # A handle whose database does not exist cannot be opened, so each starts in the one that always does.
@@ -36,9 +32,8 @@ def open_embedded_store(settings: Settings, database: str = DATABASE) -> ClientS
         client.database = database
         return client
 
-    insert_settings = INSERT_SETTINGS | {"max_execution_time": settings.insert_timeout_s}
     return ClientStore(
         database,
-        inserts=ClientPool("insert", settings.flush_parallel + 1, lambda: connect(insert_settings)),
-        queries=ClientPool("query", settings.query_threads + 1, lambda: connect(query_settings)),
+        inserts=ClientPool("insert", settings.flush_parallel + 1, lambda: connect(insert_settings(settings))),
+        queries=ClientPool("query", settings.query_threads + 1, lambda: connect(query_settings(settings))),
     )

@@ -8,7 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from playhead.errors import SettingsError
 from playhead.settings import Settings
-from playhead.store.clients import INSERT_SETTINGS, QUERY_SETTINGS, ClientPool, ClientStore
+from playhead.store.clients import ClientPool, ClientStore, insert_settings, query_settings
 
 DEFAULT_PORTS = {"http": 8123, "https": 8443}
 
@@ -22,10 +22,6 @@ def open_server_store(settings: Settings) -> ClientStore:
     if url.scheme not in DEFAULT_PORTS or not url.hostname:
         raise SettingsError("PLAYHEAD_CLICKHOUSE_URL must look like http[s]://user:password@host:port/database")
     database = url.path.strip("/") or "default"
-    query_settings = QUERY_SETTINGS | {
-        "max_execution_time": settings.query_timeout_s,
-        "max_memory_usage": settings.query_max_memory_bytes,
-    }
 
     def connect(client_settings: dict[str, Any], timeout_s: float) -> Client:
         return clickhouse_connect.get_client(
@@ -44,9 +40,9 @@ def open_server_store(settings: Settings) -> ClientStore:
     return ClientStore(
         database,
         inserts=ClientPool(
-            "insert", settings.flush_parallel + 1, lambda: connect(INSERT_SETTINGS, settings.insert_timeout_s)
+            "insert", settings.flush_parallel + 1, lambda: connect(insert_settings(settings), settings.insert_timeout_s)
         ),
         queries=ClientPool(
-            "query", settings.query_threads + 1, lambda: connect(query_settings, settings.query_timeout_s + 5)
+            "query", settings.query_threads + 1, lambda: connect(query_settings(settings), settings.query_timeout_s + 5)
         ),
     )
