@@ -20,7 +20,7 @@ DEMO_VIEWERS ?= 1000
 
 .PHONY: help
 help: ## list what make can do
-	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-20s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(RUN_STAMP) ## set up and start the service; settings are environment variables (docs/settings.md)
@@ -30,6 +30,10 @@ run: $(RUN_STAMP) ## set up and start the service; settings are environment vari
 test: $(DEV_STAMP) ## set up and run the tests; ARGS are given to pytest; PLAYHEAD_TEST_REQUIRE=all: skip nothing
 	$(BIN)/pytest -n 2 $(ARGS)
 
+# dbt as a check of its project alone, which needs no database; what it writes goes elsewhere.
+DBT = DBT_TARGET_PATH=$${TMPDIR:-/tmp}/playhead-dbt-lint/target DBT_LOG_PATH=$${TMPDIR:-/tmp}/playhead-dbt-lint/logs \
+	$(BIN)/dbt --warn-error
+
 .PHONY: lint
 lint: $(DEV_STAMP) ## check style, types, imports and SQL
 	$(BIN)/ruff check
@@ -37,6 +41,7 @@ lint: $(DEV_STAMP) ## check style, types, imports and SQL
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sqlfluff lint --disable-progress-bar clickhouse
+	$(DBT) parse --quiet --project-dir dbt --profiles-dir dbt
 
 .PHONY: format
 format: $(DEV_STAMP) ## lay out the Python code and mend what can be mended
@@ -68,6 +73,14 @@ bench: bench-ingest ## run every benchmark
 bench-ingest: $(DEV_STAMP) ## measure ingest: events acknowledged a second, and how that compares to the engine alone
 	$(BIN)/python -m benchmarks ingest $(ARGS)
 
+.PHONY: bench-soak
+bench-soak: $(DEV_STAMP) ## compare every answer with the oracle over 500 random worlds on each engine; half an hour or more
+	$(BIN)/python -m benchmarks soak $(ARGS)
+
+.PHONY: aggregate-analytics
+aggregate-analytics: $(RUN_STAMP) ## bring the marts up to date now; the service does it every 15 minutes (docs/jobs.md)
+	$(BIN)/playhead job run aggregate
+
 .PHONY: migrate
 migrate: $(RUN_STAMP) ## bring the database's schema up to date; ARGS=--plan only says what would be done
 	$(BIN)/playhead migrate $(ARGS)
@@ -83,6 +96,10 @@ assets: service/web/node_modules/.package-lock.json ## build what browsers get (
 .PHONY: assets-check
 assets-check: service/web/node_modules/.package-lock.json ## tell whether the committed assets are as built; needs Node
 	npm --prefix service/web run --silent check
+
+.PHONY: dbt-macros
+dbt-macros: $(DEV_STAMP) ## write dbt/macros/service_sql.sql anew from the SQL in clickhouse/
+	$(BIN)/python -m tests.dbt_macros
 
 .PHONY: settings-docs
 settings-docs: $(DEV_STAMP) ## write the table of docs/settings.md anew

@@ -3,12 +3,16 @@
 import argparse
 import sys
 
-from benchmarks import ingest
+from benchmarks import ingest, query, soak
+from benchmarks.compare import command as compare
 
 parser = argparse.ArgumentParser(
     prog="python -m benchmarks", description="Benchmarks of a real service on this machine."
 )
 commands = parser.add_subparsers(required=True, metavar="BENCHMARK")
 ingest.add_command(commands.add_parser("ingest", help="events acknowledged a second, beside the engine's own rate"))
+query.add_command(commands.add_parser("query", help="what answers, a rebuild and a refresh cost at 100 million events"))
+compare.add_command(commands.add_parser("compare", help="the design this replaces, in Postgres, on the same events"))
+soak.add_command(commands.add_parser("soak", help="random worlds: every answer against the oracle"))
 parsed = parser.parse_args()
 sys.exit(parsed.run(parsed))

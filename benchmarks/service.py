@@ -30,15 +30,19 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def running_service(folder: Path) -> Iterator[str]:
-    """Run `playhead serve` on `folder` and yield its URL once it is ready; stop it in order at the end."""
+def running_service(folder: Path, admin_key: str | None = None) -> Iterator[str]:
+    """Run `playhead serve` on `folder` and yield its URL once it is ready; stop it in order at the end.
+
+    Without `admin_key` nobody can ask it anything. No job runs by the clock, so that none disturbs a measurement.
+    """
     port = _free_port()
     settings = environment(
         PLAYHEAD_DATA_DIR=str(folder),
         PLAYHEAD_PORT=str(port),
         PLAYHEAD_SQL_PORT="0",
-        PLAYHEAD_ADMIN_KEY=secrets.token_hex(32),
+        PLAYHEAD_ADMIN_KEY=admin_key or secrets.token_hex(32),
         PLAYHEAD_LOG_LEVEL="warning",
+        PLAYHEAD_SCHEDULER="0",
     )
     command = [sys.executable, "-c", "import sys; from playhead.cli import main; sys.exit(main(['serve']))"]
     with (folder / "serve.log").open("wb") as log:
@@ -61,9 +65,17 @@ def measure_engine(folder: Path, seconds: float, threads: int, block_rows: int) 
     return msgspec.json.decode(told, type=EngineRate)
 
 
+def run_module(module: str, *arguments: str, timeout_s: float) -> bytes:
+    """Return the last line that `python -m benchmarks.MODULE` prints; it has the engine while it runs."""
+    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+    told = subprocess.run(
+        command, env=environment(), cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=timeout_s
+    ).stdout
+    return told.splitlines()[-1]
+
+
 def _run_engine(*arguments: str) -> bytes:
-    command = [sys.executable, "-m", "benchmarks.engine", *arguments]
-    return subprocess.run(command, env=environment(), cwd=ROOT, check=True, stdout=subprocess.PIPE, timeout=300).stdout
+    return run_module("engine", *arguments, timeout_s=300)
 
 
 def _free_port() -> int:

@@ -11,12 +11,31 @@ CREATE TABLE api_keys
 ENGINE = ReplacingMergeTree(version, is_deleted)
 ORDER BY key_id;
 
+CREATE TABLE changed_days
+(
+    `day` Date,
+    `changed_version` SimpleAggregateFunction(max, UInt64)
+)
+ENGINE = AggregatingMergeTree
+ORDER BY day;
+
+CREATE MATERIALIZED VIEW changed_days_writer TO changed_days
+(
+    `day` Date,
+    `changed_version` UInt64
+)
+AS SELECT
+    arrayJoin(arrayMap(i -> (changed_from + i), range(toUInt32((1 + changed_to) - changed_from)))) AS day,
+    max(version) AS changed_version
+FROM sessions
+GROUP BY day;
+
 CREATE TABLE client_sessions
 (
-    `stream_id` LowCardinality(String),
+    `stream_id` LowCardinality(String) CODEC(ZSTD(3)),
     `client_id` String CODEC(ZSTD(3)),
-    `session_id` UUID,
-    `last_touched_at` SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+    `session_id` UUID CODEC(ZSTD(3)),
+    `last_touched_at` SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(ZSTD(3))
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (stream_id, client_id, session_id)
@@ -54,152 +73,319 @@ ENGINE = MergeTree
 ORDER BY (received_at, protocol, reason)
 TTL toDateTime(received_at) + toIntervalDay(7);
 
-CREATE VIEW metrics_by
+CREATE TABLE dimension_daily
+(
+    `dimension` LowCardinality(String),
+    `value` String,
+    `day` Date,
+    `version` UInt64 CODEC(ZSTD(3)),
+    `facts` UInt64 CODEC(ZSTD(3)),
+    `sessions` UInt64 CODEC(ZSTD(3)),
+    `attempts` UInt64 CODEC(ZSTD(3)),
+    `plays` UInt64 CODEC(ZSTD(3)),
+    `total_playing_ms` UInt64 CODEC(ZSTD(3)),
+    `total_playing_hidden_ms` UInt64 CODEC(ZSTD(3)),
+    `known_startups` UInt64 CODEC(ZSTD(3)),
+    `rebuffering_known_plays` UInt64 CODEC(ZSTD(3)),
+    `total_rebuffers` UInt64 CODEC(ZSTD(3)),
+    `total_rebuffer_ms` UInt64 CODEC(ZSTD(3)),
+    `total_demand_ms` UInt64 CODEC(ZSTD(3)),
+    `failed_attempts` UInt64 CODEC(ZSTD(3)),
+    `business_error_attempts` UInt64 CODEC(ZSTD(3)),
+    `error_attempts` UInt64 CODEC(ZSTD(3)),
+    `ebvs_attempts` UInt64 CODEC(ZSTD(3)),
+    `total_bitrate_known_ms` UInt64 CODEC(ZSTD(3)),
+    `total_bitrate_kbps_ms` UInt64 CODEC(ZSTD(3)),
+    `scored_attempts` UInt64 CODEC(ZSTD(3)),
+    `total_score` Decimal(38, 9) CODEC(ZSTD(3)),
+    `peak` UInt64 CODEC(ZSTD(3)),
+    `peak_ms` Int64 CODEC(ZSTD(3)),
+    `first_ms` Int64 CODEC(ZSTD(3)),
+    `last_event_ms` Int64 CODEC(ZSTD(3)),
+    `startup_state` AggregateFunction(quantilesDDArray(0.005, 0.5, 0.95), Array(UInt64)),
+    `viewers` UInt64 CODEC(ZSTD(3)),
+    `streams` UInt64 CODEC(ZSTD(3)),
+    `viewer_hashes` Array(UInt64) CODEC(ZSTD(1)),
+    `stream_hashes` Array(UInt64) CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(day)
+ORDER BY (dimension, value, day)
+TTL day + toIntervalDay(400)
+SETTINGS ttl_only_drop_parts = 1;
+
+CREATE TABLE dimension_hourly
+(
+    `dimension` LowCardinality(String),
+    `value` String,
+    `day` Date,
+    `hour_ms` Int64 CODEC(Delta(8), ZSTD(3)),
+    `version` UInt64 CODEC(ZSTD(3)),
+    `facts` UInt64 CODEC(ZSTD(3)),
+    `sessions` UInt64 CODEC(ZSTD(3)),
+    `attempts` UInt64 CODEC(ZSTD(3)),
+    `plays` UInt64 CODEC(ZSTD(3)),
+    `total_playing_ms` UInt64 CODEC(ZSTD(3)),
+    `total_playing_hidden_ms` UInt64 CODEC(ZSTD(3)),
+    `known_startups` UInt64 CODEC(ZSTD(3)),
+    `rebuffering_known_plays` UInt64 CODEC(ZSTD(3)),
+    `total_rebuffers` UInt64 CODEC(ZSTD(3)),
+    `total_rebuffer_ms` UInt64 CODEC(ZSTD(3)),
+    `total_demand_ms` UInt64 CODEC(ZSTD(3)),
+    `failed_attempts` UInt64 CODEC(ZSTD(3)),
+    `business_error_attempts` UInt64 CODEC(ZSTD(3)),
+    `error_attempts` UInt64 CODEC(ZSTD(3)),
+    `ebvs_attempts` UInt64 CODEC(ZSTD(3)),
+    `total_bitrate_known_ms` UInt64 CODEC(ZSTD(3)),
+    `total_bitrate_kbps_ms` UInt64 CODEC(ZSTD(3)),
+    `scored_attempts` UInt64 CODEC(ZSTD(3)),
+    `total_score` Decimal(38, 9) CODEC(ZSTD(3)),
+    `peak` UInt64 CODEC(ZSTD(3)),
+    `peak_ms` Int64 CODEC(ZSTD(3)),
+    `first_ms` Int64 CODEC(ZSTD(3)),
+    `last_event_ms` Int64 CODEC(ZSTD(3)),
+    `startup_quantiles_ms` Array(Float64) CODEC(ZSTD(3)),
+    `viewers` UInt64 CODEC(ZSTD(3)),
+    `streams` UInt64 CODEC(ZSTD(3))
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(day)
+ORDER BY (dimension, value, hour_ms)
+TTL day + toIntervalDay(400)
+SETTINGS ttl_only_drop_parts = 1;
+
+CREATE TABLE drift_checks
+(
+    `check_id` UUID,
+    `checked_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'),
+    `day` Date,
+    `subject` LowCardinality(String),
+    `checked` UInt64,
+    `differing` UInt64,
+    `examples` Array(String)
+)
+ENGINE = MergeTree
+ORDER BY (checked_at, check_id, day, subject)
+TTL toDateTime(checked_at) + toIntervalDay(400);
+
+CREATE TABLE job_leases
+(
+    `job` LowCardinality(String),
+    `run_id` UUID,
+    `is_standing` Bool,
+    `lease_ms` UInt32,
+    `renewed_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'),
+    `version` UInt64 DEFAULT toUInt64(toUnixTimestamp64Nano(now64(9, 'UTC')))
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (job, run_id)
+TTL toDateTime(renewed_at) + toIntervalDay(1);
+
+CREATE TABLE job_runs
+(
+    `job` LowCardinality(String),
+    `run_id` UUID,
+    `trigger` LowCardinality(String),
+    `host` String,
+    `pid` UInt32,
+    `started_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'),
+    `heartbeat_at` DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'),
+    `lease_ms` UInt32,
+    `status` Enum8('running' = 1, 'succeeded' = 2, 'failed' = 3),
+    `finished_at` Nullable(DateTime64(3, 'UTC')) DEFAULT if(status = 'running', NULL, now64(3, 'UTC')),
+    `detail` String,
+    `version` UInt64 DEFAULT toUInt64(toUnixTimestamp64Nano(now64(9, 'UTC'))),
+    `is_dead` Bool ALIAS (status = 'running') AND ((heartbeat_at + toIntervalMillisecond(lease_ms)) < now64(3, 'UTC'))
+)
+ENGINE = ReplacingMergeTree(version)
+ORDER BY (job, run_id)
+TTL toDateTime(started_at) + toIntervalDay(90);
+
+CREATE TABLE mart_builds
+(
+    `model` LowCardinality(String),
+    `day` Date,
+    `settled_version` SimpleAggregateFunction(max, UInt64),
+    `built_at` SimpleAggregateFunction(max, DateTime64(3, 'UTC')) DEFAULT now64(3, 'UTC')
+)
+ENGINE = AggregatingMergeTree
+ORDER BY (model, day);
+
+CREATE VIEW metric_sums
 AS WITH
-    registry AS
-    (
-        SELECT
-            stream_id,
-            organizer_id
-        FROM streams
-        FINAL
-    ),
+    if({bucket_length_ms:Int64} = 0, 4611686018427387904, {bucket_length_ms:Int64}) AS width_ms,
     clipped AS
     (
         SELECT
+            s.session_id AS session_id,
+            s.stream_id AS stream_id,
+            s.client_id AS client_id,
+            r.organizer_id AS organizer_id,
+            s.country AS country,
+            s.device AS device,
+            s.os AS os,
+            s.browser AS browser,
+            s.player_name AS player_name,
+            s.provider AS provider,
+            s.error_codes AS error_codes,
+            s.is_attempt AS is_attempt,
+            s.is_play AS is_play,
+            s.has_error AS has_error,
+            s.has_failure AS has_failure,
+            s.has_business_error AS has_business_error,
+            s.can_report_rebuffering AS can_report_rebuffering,
+            s.playing_ms AS playing_ms,
+            s.playing_hidden_ms AS playing_hidden_ms,
+            s.startup_ms AS startup_ms,
+            s.rebuffer_episodes AS rebuffer_episodes,
+            s.rebuffer_episodes_ms AS rebuffer_episodes_ms,
+            s.bitrate_known_ms AS bitrate_known_ms,
+            s.bitrate_kbps_ms AS bitrate_kbps_ms,
+            s.qoe_score AS qoe_score,
+            toUnixTimestamp64Milli(s.started_at) AS started_ms,
+            toUnixTimestamp64Milli(s.last_at) AS ended_ms,
+            ((started_ms >= {from_a:Int64}) AND (started_ms < {to_a:Int64})) OR ((started_ms >= {from_b:Int64}) AND (started_ms < {to_b:Int64})) AS is_started,
+            if({to_b:Int64} = 0, arrayMap(a -> greatest(a, {from_a:Int64}), s.span_starts_ms), arrayConcat(arrayMap(a -> greatest(a, {from_a:Int64}), s.span_starts_ms), arrayMap(a -> greatest(a, {from_b:Int64}), s.span_starts_ms))) AS clipped_starts_ms,
+            if({to_b:Int64} = 0, arrayMap(b -> least(b, {to_a:Int64}), s.span_ends_ms), arrayConcat(arrayMap(b -> least(b, {to_a:Int64}), s.span_ends_ms), arrayMap(b -> least(b, {to_b:Int64}), s.span_ends_ms))) AS clipped_ends_ms
+        FROM sessions AS s
+        FINAL
+        ANY LEFT JOIN
+        (
+            SELECT
+                stream_id,
+                organizer_id
+            FROM streams
+            FINAL
+        ) AS r ON r.stream_id = s.stream_id
+        WHERE (((s.start_week <= toMonday(toDate(fromUnixTimestamp64Milli({to_a:Int64}, 'UTC')) + 2)) AND (s.last_week >= toMonday(toDate(fromUnixTimestamp64Milli({from_a:Int64}, 'UTC')) - 2))) OR ((s.start_week <= toMonday(toDate(fromUnixTimestamp64Milli({to_b:Int64}, 'UTC')) + 2)) AND (s.last_week >= toMonday(toDate(fromUnixTimestamp64Milli({from_b:Int64}, 'UTC')) - 2)) AND ({to_b:Int64} != 0))) AND (((s.started_at < fromUnixTimestamp64Milli({to_a:Int64}, 'UTC')) AND (s.last_at >= fromUnixTimestamp64Milli({from_a:Int64}, 'UTC'))) OR ((s.started_at < fromUnixTimestamp64Milli({to_b:Int64}, 'UTC')) AND (s.last_at >= fromUnixTimestamp64Milli({from_b:Int64}, 'UTC')))) AND ({include_bots:Bool} OR (NOT s.is_bot)) AND (({stream_id:String} = '') OR (s.stream_id = {stream_id:String})) AND (({organizer_id:String} = '') OR (r.organizer_id = {organizer_id:String})) AND (({provider:String} = '') OR (if(s.provider = '', 'unknown', s.provider) = {provider:String})) AND (({country:String} = '') OR (if(s.country = '', 'unknown', s.country) = {country:String})) AND (({device:String} = '') OR (s.device = {device:String}))
+    ),
+    cut AS
+    (
+        SELECT
+            * EXCEPT (clipped_starts_ms, clipped_ends_ms, error_codes),
+            arrayFilter((a, b) -> (a < b), clipped_starts_ms, clipped_ends_ms) AS starts_ms,
+            arrayFilter((b, a) -> (a < b), clipped_ends_ms, clipped_starts_ms) AS ends_ms,
+            arrayMap((a, b) -> range(intDiv(a, width_ms), intDiv(b - 1, width_ms) + 1), starts_ms, ends_ms) AS span_buckets,
+            arrayFlatten(arrayMap((a, ks) -> arrayMap(k -> greatest(a, k * width_ms), ks), starts_ms, span_buckets)) AS piece_starts,
+            arrayFlatten(arrayMap((b, ks) -> arrayMap(k -> ((k * width_ms) + least(b - (k * width_ms), width_ms)), ks), ends_ms, span_buckets)) AS piece_ends,
+            is_started AND (empty(starts_ms) OR (intDiv(starts_ms[1], width_ms) != intDiv(started_ms, width_ms))) AS is_begin_apart,
+            if(is_begin_apart, arrayPushFront(piece_starts, started_ms), piece_starts) AS fact_starts,
+            if(is_begin_apart, arrayPushFront(piece_ends, started_ms), piece_ends) AS fact_ends,
+            CAST(if((length({dimensions:Array(String)}) = 1) AND (({dimensions:Array(String)}[1]) != 'error_code'), [({dimensions:Array(String)}[1], multiIf(({dimensions:Array(String)}[1]) = 'stream_id', stream_id, ({dimensions:Array(String)}[1]) = 'organizer_id', organizer_id, ({dimensions:Array(String)}[1]) = 'country', country, ({dimensions:Array(String)}[1]) = 'device', device, ({dimensions:Array(String)}[1]) = 'os', os, ({dimensions:Array(String)}[1]) = 'browser', browser, ({dimensions:Array(String)}[1]) = 'player', player_name, ({dimensions:Array(String)}[1]) = 'provider', provider, ''))], arrayConcat(arrayFilter(d -> has({dimensions:Array(String)}, d.1), [('', ''), ('stream_id', stream_id), ('organizer_id', organizer_id), ('country', country), ('device', device), ('os', os), ('browser', browser), ('player', player_name), ('provider', provider)]), if(has({dimensions:Array(String)}, 'error_code'), arrayMap(code -> ('error_code', code), error_codes), []))), 'Array(Tuple(LowCardinality(String), String))') AS fact_dimensions
+        FROM clipped
+    ),
+    facts_told AS
+    (
+        SELECT
             *,
-            toUnixTimestamp64Milli(started_at) AS started_ms,
-            toUnixTimestamp64Milli(last_at) AS last_ms,
-            (started_ms >= {from_ms:Int64}) AND (started_ms < {to_ms:Int64}) AS is_started,
-            arrayMap(a -> greatest(a, {from_ms:Int64}), span_starts_ms) AS clipped_starts_ms,
-            arrayMap(b -> least(b, {to_ms:Int64}), span_ends_ms) AS clipped_ends_ms
-        FROM sessions_between(from_ms = {from_ms:Int64}, to_ms = {to_ms:Int64})
-        WHERE ({include_bots:Bool} OR (NOT is_bot)) AND (({stream_id:String} = '') OR (stream_id = {stream_id:String})) AND (({provider:String} = '') OR (provider = {provider:String})) AND (({country:String} = '') OR (country = {country:String})) AND (({device:String} = '') OR (device = {device:String}))
-    ),
-    in_view AS
-    (
-        SELECT
-            c.*,
-            CAST(multiIf({by:String} = 'stream_id', c.stream_id, {by:String} = 'country', c.country, {by:String} = 'device', c.device, {by:String} = 'os', c.os, {by:String} = 'browser', c.browser, {by:String} = 'player', c.player_name, {by:String} = 'provider', c.provider, ''), 'String') AS value,
-            c.is_started AND c.is_attempt AS is_started_attempt,
-            c.is_started AND c.is_play AS is_started_play,
-            c.is_started AND c.is_play AND c.can_report_rebuffering AS is_rebuffering_known,
-            sipHash64(r.organizer_id, c.client_id) AS viewer,
-            arrayFilter((a, b) -> (a < b), c.clipped_starts_ms, c.clipped_ends_ms) AS starts_ms,
-            arrayFilter((b, a) -> (a < b), c.clipped_ends_ms, c.clipped_starts_ms) AS ends_ms
-        FROM clipped AS c
-        ANY LEFT JOIN registry AS r ON r.stream_id = c.stream_id
-        WHERE (c.is_started OR arrayExists((a, b) -> (a < b), c.clipped_starts_ms, c.clipped_ends_ms)) AND (({organizer_id:String} = '') OR (r.organizer_id = {organizer_id:String}))
-    ),
-    summed AS
-    (
-        SELECT
-            value,
-            uniqExact(stream_id) AS streams,
-            countIf(is_started) AS sessions,
-            countIf(is_started_attempt) AS attempts,
-            countIf(is_started_play) AS plays,
-            uniqExactIf(viewer, is_started_attempt) AS viewers,
-            sumIf(playing_ms, is_started) AS total_playing_ms,
-            sumIf(playing_hidden_ms, is_started) AS total_playing_hidden_ms,
-            countIf(is_started_play AND isNotNull(startup_ms)) AS known_startups,
-            quantilesDDIf(0.005, 0.5, 0.95)(assumeNotNull(startup_ms), is_started_play AND isNotNull(startup_ms)) AS startup_quantiles_ms,
-            countIf(is_rebuffering_known) AS rebuffering_known_plays,
-            sumIf(rebuffer_episodes, is_rebuffering_known) AS total_rebuffers,
-            sumIf(rebuffer_episodes_ms, is_rebuffering_known) AS total_rebuffer_ms,
-            total_rebuffer_ms + sumIf(playing_ms, is_rebuffering_known) AS total_demand_ms,
-            countIf(is_started_attempt AND has_failure) AS failed_attempts,
-            countIf(is_started_attempt AND has_business_error) AS business_error_attempts,
-            countIf(is_started_attempt AND has_error) AS error_attempts,
-            countIf(is_started_attempt AND (NOT (is_play OR has_failure OR has_business_error))) AS ebvs_attempts,
-            sumIf(bitrate_known_ms, is_started) AS total_bitrate_known_ms,
-            sumIf(bitrate_kbps_ms, is_started) AS total_bitrate_kbps_ms,
-            maxIntersectionsArray(starts_ms, ends_ms) AS peak,
-            maxIntersectionsPositionArray(starts_ms, ends_ms) AS peak_ms,
-            countIf(is_started_attempt AND isNotNull(qoe_score)) AS scored_attempts,
-            sumIf(assumeNotNull(qoe_score), is_started_attempt AND isNotNull(qoe_score)) AS total_score,
-            min(started_ms) AS first_ms,
-            max(last_ms) AS last_event_ms,
-            argMinIf(provider, (started_ms, session_id), provider != '') AS first_provider
-        FROM in_view
-        GROUP BY value
+            fact_start,
+            fact_end,
+            arrayJoin(fact_dimensions) AS fact_dimension,
+            intDiv(fact_start, width_ms) * width_ms AS fact_bucket_ms,
+            is_started AND (fact_number = 1) AS is_begin,
+            is_begin AND is_attempt AS is_begun_attempt,
+            is_begin AND is_play AS is_begun_play,
+            is_begun_play AND can_report_rebuffering AS is_rebuffering_known,
+            sipHash64(organizer_id, client_id) AS viewer
+        FROM cut
+        ARRAY JOIN
+            fact_starts AS fact_start,
+            fact_ends AS fact_end,
+            arrayEnumerate(fact_starts) AS fact_number
+        WHERE ((fact_dimension.1) != 'organizer_id') OR ((fact_dimension.2) != '')
     )
 SELECT
-    value,
-    streams,
-    sessions,
-    attempts,
-    plays,
-    viewers,
-    total_playing_ms / 1000 AS playing_time_s,
-    total_playing_hidden_ms / 1000 AS playing_hidden_time_s,
-    if(plays = 0, NULL, playing_time_s / plays) AS avg_playing_time_s,
-    if(known_startups = 0, NULL, toUInt64(round(startup_quantiles_ms[1]))) AS startup_ms_p50,
-    if(known_startups = 0, NULL, toUInt64(round(startup_quantiles_ms[2]))) AS startup_ms_p95,
-    if(rebuffering_known_plays = 0, NULL, total_rebuffers) AS rebuffer_count,
-    if(rebuffering_known_plays = 0, NULL, total_rebuffer_ms / 1000) AS rebuffer_time_s,
-    if(total_demand_ms = 0, NULL, total_rebuffer_ms / total_demand_ms) AS rebuffer_ratio,
-    if(attempts = 0, NULL, failed_attempts / attempts) AS failure_rate,
-    if(attempts = 0, NULL, business_error_attempts / attempts) AS business_error_rate,
-    if(attempts = 0, NULL, error_attempts / attempts) AS error_rate,
-    if(attempts = 0, NULL, ebvs_attempts / attempts) AS ebvs_rate,
-    if(total_bitrate_known_ms = 0, NULL, total_bitrate_kbps_ms / total_bitrate_known_ms) AS avg_bitrate_kbps,
-    peak AS peak_concurrent,
-    if(peak = 0, NULL, peak_ms) AS peak_at,
-    if(scored_attempts = 0, NULL, toFloat64(total_score) / scored_attempts) AS qoe_score,
-    first_ms AS first_event_at,
-    last_event_ms AS last_event_at,
-    first_provider
-FROM summed;
+    fact_dimension.1 AS dimension,
+    if(((fact_dimension.1) != '') AND ((fact_dimension.2) = ''), 'unknown', fact_dimension.2) AS value,
+    fact_bucket_ms AS bucket_ms,
+    count() AS facts,
+    countIf(is_begin) AS sessions,
+    countIf(is_begun_attempt) AS attempts,
+    countIf(is_begun_play) AS plays,
+    sumIf(playing_ms, is_begin) AS total_playing_ms,
+    sumIf(playing_hidden_ms, is_begin) AS total_playing_hidden_ms,
+    countIf(is_begun_play AND isNotNull(startup_ms)) AS known_startups,
+    countIf(is_rebuffering_known) AS rebuffering_known_plays,
+    sumIf(rebuffer_episodes, is_rebuffering_known) AS total_rebuffers,
+    sumIf(rebuffer_episodes_ms, is_rebuffering_known) AS total_rebuffer_ms,
+    sumIf(rebuffer_episodes_ms + playing_ms, is_rebuffering_known) AS total_demand_ms,
+    countIf(is_begun_attempt AND has_failure) AS failed_attempts,
+    countIf(is_begun_attempt AND has_business_error) AS business_error_attempts,
+    countIf(is_begun_attempt AND has_error) AS error_attempts,
+    countIf(is_begun_attempt AND (NOT (is_play OR has_failure OR has_business_error))) AS ebvs_attempts,
+    sumIf(bitrate_known_ms, is_begin) AS total_bitrate_known_ms,
+    sumIf(bitrate_kbps_ms, is_begin) AS total_bitrate_kbps_ms,
+    countIf(is_begun_attempt AND isNotNull(qoe_score)) AS scored_attempts,
+    sumIf(assumeNotNull(qoe_score), is_begun_attempt AND isNotNull(qoe_score)) AS total_score,
+    maxIntersectionsIf(fact_start, fact_end, fact_start < fact_end) AS peak,
+    if(peak = 0, 0, maxIntersectionsPositionIf(fact_start, fact_end, fact_start < fact_end)) AS peak_ms,
+    min(started_ms) AS first_ms,
+    max(ended_ms) AS last_event_ms,
+    arraySort(groupArrayIf(assumeNotNull(startup_ms), is_begun_play AND isNotNull(startup_ms))) AS startups_ms,
+    quantilesDDArrayState(0.005, 0.5, 0.95)(if(is_begun_play AND isNotNull(startup_ms), [assumeNotNull(startup_ms)], [])) AS startup_state,
+    quantilesDDIf(0.005, 0.5, 0.95)(assumeNotNull(startup_ms), is_begun_play AND isNotNull(startup_ms)) AS startup_quantiles_ms,
+    uniqExactIf(viewer, is_begun_attempt) AS viewers,
+    arraySort(groupUniqArrayIf(viewer, is_begun_attempt)) AS viewer_hashes,
+    uniqExact(stream_id) AS streams,
+    arraySort(groupUniqArray(sipHash64(stream_id))) AS stream_hashes,
+    minIf((started_ms, session_id), provider != '') AS first_provider_key,
+    argMinIf(provider, (started_ms, session_id), provider != '') AS first_provider
+FROM facts_told
+GROUP BY
+    fact_dimension,
+    fact_bucket_ms;
 
 CREATE TABLE playback_events
 (
-    `stream_id` LowCardinality(String),
-    `session_id` UUID,
+    `stream_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `session_id` UUID CODEC(ZSTD(1)),
     `client_id` String CODEC(ZSTD(3)),
-    `ts` Int64 CODEC(DoubleDelta, ZSTD(3)),
+    `ts` Int64 CODEC(Delta(8), ZSTD(1)),
     `seq` UInt64 CODEC(Delta(8), ZSTD(3)),
     `type` Enum8('play' = 1, 'playing' = 2, 'pause' = 3, 'rebuffer_start' = 4, 'rebuffer_end' = 5, 'seek_start' = 6, 'seek_end' = 7, 'heartbeat' = 8, 'quality_change' = 9, 'visibility' = 10, 'error' = 11, 'ended' = 12, 'quit' = 13, 'other' = 14) CODEC(ZSTD(3)),
     `received_ms` Int64 EPHEMERAL,
     `sent_offset_ms` Nullable(Int32) EPHEMERAL,
-    `version` UInt64 DEFAULT bitNot(bitOr(bitShiftLeft(toUInt64(if(isNull(sent_offset_ms), 268435455, assumeNotNull(sent_offset_ms) + 86400000)), 36), toUInt64((received_ms - (intDiv(ts, 86400000) * 86400000)) + 172800000))) CODEC(Delta(8), ZSTD(3)),
+    `version` UInt64 DEFAULT bitNot(bitOr(bitShiftLeft(toUInt64(ifNull(sent_offset_ms + 86400000, 268435455)), 32), toUInt64(greatest(least(((received_ms - ts) - ifNull(sent_offset_ms, 0)) + 86400000, 4294967295), 0)))) CODEC(T64, ZSTD(3)),
     `event_day` Date DEFAULT toDate(intDiv(ts + ifNull(sent_offset_ms, 0), 86400000)) CODEC(ZSTD(3)),
-    `position_ms` Nullable(UInt64) CODEC(Delta(8), ZSTD(3)),
+    `sent_position_ms` Nullable(UInt64) EPHEMERAL,
+    `position_lag_ms` Nullable(Int64) DEFAULT ts - sent_position_ms CODEC(ZSTD(1)),
     `bitrate_kbps` UInt32 CODEC(ZSTD(3)),
     `width` UInt32 CODEC(ZSTD(3)),
     `height` UInt32 CODEC(ZSTD(3)),
     `player_width` UInt32 CODEC(ZSTD(3)),
     `player_height` UInt32 CODEC(ZSTD(3)),
-    `dropped_frames` Nullable(UInt32) CODEC(ZSTD(3)),
+    `sent_dropped_frames` Nullable(UInt32) EPHEMERAL,
+    `dropped_frames_plus_1` UInt64 DEFAULT ifNull(sent_dropped_frames + 1, 0) CODEC(T64, ZSTD(1)),
     `visible` Enum8('unknown' = 0, 'hidden' = 1, 'visible' = 2) CODEC(ZSTD(3)),
-    `muted` Nullable(Bool) CODEC(ZSTD(3)),
+    `muted` Nullable(Bool) CODEC(ZSTD(1)),
     `playback_rate` Nullable(Float32) CODEC(ZSTD(3)),
-    `error_code` LowCardinality(String),
-    `error_message` String CODEC(ZSTD(3)),
+    `error_code` LowCardinality(String) CODEC(ZSTD(1)),
+    `error_message` LowCardinality(String) CODEC(ZSTD(1)),
     `is_error_fatal` Bool CODEC(ZSTD(3)),
     `is_error_business` Bool CODEC(ZSTD(3)),
-    `provider` LowCardinality(String),
-    `player_name` LowCardinality(String),
-    `player_version` LowCardinality(String),
-    `content_title` String CODEC(ZSTD(3)),
+    `provider` LowCardinality(String) CODEC(ZSTD(1)),
+    `player_name` LowCardinality(String) CODEC(ZSTD(1)),
+    `player_version` LowCardinality(String) CODEC(ZSTD(1)),
+    `content_title` LowCardinality(String) CODEC(ZSTD(1)),
     `content_duration_ms` UInt64 CODEC(ZSTD(3)),
-    `content_is_live` Nullable(Bool) CODEC(ZSTD(3)),
-    `page_url` String CODEC(ZSTD(3)),
-    `timezone` LowCardinality(String),
-    `country` LowCardinality(String),
-    `device` LowCardinality(String),
-    `os` LowCardinality(String),
-    `browser` LowCardinality(String),
-    `offset_ms` Nullable(Int32) ALIAS if(bitShiftRight(bitNot(version), 36) = 268435455, NULL, toInt32(toInt64(bitShiftRight(bitNot(version), 36)) - 86400000)),
-    `received_at` DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli((toInt64(bitAnd(bitNot(version), 68719476735)) - 172800000) + (intDiv(ts, 86400000) * 86400000), 'UTC'),
+    `content_is_live` Nullable(Bool) CODEC(ZSTD(1)),
+    `page_url` LowCardinality(String) CODEC(ZSTD(1)),
+    `timezone` LowCardinality(String) CODEC(ZSTD(1)),
+    `country` LowCardinality(String) CODEC(ZSTD(1)),
+    `device` LowCardinality(String) CODEC(ZSTD(1)),
+    `os` LowCardinality(String) CODEC(ZSTD(1)),
+    `browser` LowCardinality(String) CODEC(ZSTD(1)),
+    `position_ms` Nullable(UInt64) ALIAS toUInt64(ts - position_lag_ms),
+    `dropped_frames` Nullable(UInt32) ALIAS if(dropped_frames_plus_1 = 0, NULL, toUInt32(dropped_frames_plus_1 - 1)),
+    `offset_ms` Nullable(Int32) ALIAS if(bitShiftRight(bitNot(version), 32) = 268435455, NULL, toInt32(toInt64(bitShiftRight(bitNot(version), 32)) - 86400000)),
+    `received_at` DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli(((toInt64(bitAnd(bitNot(version), 4294967295)) - 86400000) + ts) + ifNull(offset_ms, 0), 'UTC'),
     `sent_at` Nullable(DateTime64(3, 'UTC')) ALIAS received_at - toIntervalMillisecond(offset_ms),
     `event_at` DateTime64(3, 'UTC') ALIAS fromUnixTimestamp64Milli(ts + ifNull(offset_ms, 0), 'UTC')
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(event_day)
 ORDER BY (intDiv(ts, 86400000), session_id, stream_id, ts, seq, type)
-TTL event_day + toIntervalDay(400)
-SETTINGS ttl_only_drop_parts = 1;
+SETTINGS ttl_only_drop_parts = 1, ratio_of_defaults_for_sparse_serialization = 0.8;
 
 CREATE TABLE refold_scope
 (
@@ -208,7 +394,9 @@ CREATE TABLE refold_scope
     `stream_id` String,
     `days` Array(Int32),
     `inserted_rows` UInt64,
-    `scoped_at` DateTime64(9, 'UTC') DEFAULT now64(9, 'UTC')
+    `scoped_at` DateTime64(9, 'UTC') DEFAULT now64(9, 'UTC'),
+    `was_first_day` Date,
+    `was_last_day` Date
 )
 ENGINE = MergeTree
 ORDER BY (batch_id, session_id)
@@ -227,36 +415,41 @@ AS WITH
     60000 AS max_gap_ms,
     250 AS min_rebuffer_ms,
     300000 AS max_rebuffer_active_ms,
-    ordered AS
+    grouped AS
     (
         SELECT
             stream_id,
             session_id,
             count() AS events,
-            ifNull(min(offset_ms), 0) AS skew_ms,
+            ifNull(min(event_offset_ms), 0) AS skew_ms,
             max(event_ts) AS last_ts,
-            groupArray(event_key) AS event_keys,
-            arraySort(i -> (event_keys[i]), arrayEnumerate(event_keys)) AS key_order,
-            arraySlice(key_order, 1, {max_events:UInt64}) AS event_order,
-            arrayMap(i -> (groupArray(event_ts)[i]), event_order) AS ts,
-            arrayMap(i -> (groupArray(event_type)[i]), event_order) AS type,
-            arrayMap(i -> (groupArray((event_type = 11) AND is_error_fatal)[i]), event_order) AS is_fatal,
-            arrayMap(i -> (groupArray(is_error_business)[i]), event_order) AS is_business,
-            arrayMap(i -> (groupArray(toInt8(visible))[i]), event_order) AS visible_sent,
-            arrayMap(i -> (groupArray(bitrate_kbps)[i]), event_order) AS bitrate_sent,
-            arrayMap(i -> (groupArray(width)[i]), event_order) AS width_sent,
-            arrayMap(i -> (groupArray(height)[i]), event_order) AS height_sent,
-            arrayMap(i -> (groupArray(player_width)[i]), event_order) AS player_width_sent,
-            arrayMap(i -> (groupArray(player_height)[i]), event_order) AS player_height_sent,
-            CAST((argMin(client_id, event_key), argMinIf(provider, event_key, provider != ''), argMinIf(player_name, event_key, player_name != ''), argMinIf(player_version, event_key, player_version != ''), argMinIf(country, event_key, country != ''), argMinIf(device, event_key, (device NOT IN ('', 'unknown'))), argMinIf(os, event_key, os != ''), argMinIf(browser, event_key, browser != ''), argMinIf(content_title, event_key, content_title != ''), argMinIf(content_duration_ms, event_key, content_duration_ms != 0), argMinIf(content_is_live, event_key, isNotNull(content_is_live)), argMinIf(page_url, event_key, page_url != ''), argMinIf(timezone, event_key, timezone != ''), arrayDistinct(arrayMap(e -> (e.2), arraySort(groupArrayIf((event_key, error_code), (event_type = 11) AND (error_code != '')))))), 'Tuple(client_id String, provider String, player_name String, player_version String, country String, device String, os String, browser String, title String, duration_ms UInt64, is_live Nullable(Bool), page_url String, timezone String, error_codes Array(String))') AS first_known
+            arraySlice(arraySort(groupArray(event_key)), 1, {max_events:UInt64}) AS event_keys,
+            arraySort((kbps, k) -> k, groupArrayIf(bitrate_kbps, bitrate_kbps != 0), groupArrayIf(event_key, bitrate_kbps != 0)) AS sent_kbps,
+            arraySort(groupArrayIf((event_key, width, height, player_width, player_height), has_size)) AS sent_sizes,
+            argMin(client_id, event_key) AS first_client_id,
+            argMinIf(provider, event_key, provider != '') AS first_provider,
+            argMinIf(player_name, event_key, player_name != '') AS first_player_name,
+            argMinIf(player_version, event_key, player_version != '') AS first_player_version,
+            argMinIf(country, event_key, country != '') AS first_country,
+            argMinIf(device, event_key, (device NOT IN ('', 'unknown'))) AS first_device,
+            argMinIf(os, event_key, os != '') AS first_os,
+            argMinIf(browser, event_key, browser != '') AS first_browser,
+            argMinIf(content_title, event_key, content_title != '') AS first_title,
+            argMinIf(content_duration_ms, event_key, content_duration_ms != 0) AS first_duration_ms,
+            argMinIf(content_is_live, event_key, isNotNull(content_is_live)) AS first_is_live,
+            argMinIf(page_url, event_key, page_url != '') AS first_page_url,
+            argMinIf(timezone, event_key, timezone != '') AS first_timezone,
+            arraySort(groupArrayIf((event_key, error_code), (type = 'error') AND (error_code != ''))) AS coded_errors
         FROM
         (
             SELECT
-                * EXCEPT (ts, type),
+                * EXCEPT ts,
                 ts AS event_ts,
-                toInt8(type) AS event_type,
-                offset_ms,
-                (bitShiftLeft(toUInt128(ts), 72) + bitShiftLeft(toUInt128(seq), 8)) + toUInt128(toInt8(type)) AS event_key
+                offset_ms AS event_offset_ms,
+                toUInt8(multiIf(type < 'error', toInt8(type), type > 'error', toInt8(type) + 2, NOT is_error_fatal, 11, is_error_business, 13, 12)) AS kind,
+                (kind = 2) OR (kind = 3) OR ((kind >= 12) AND (kind <= 15)) AS is_setting,
+                (width != 0) OR (height != 0) OR (player_width != 0) OR (player_height != 0) AS has_size,
+                (bitShiftLeft(toUInt128(ts), 80) + bitShiftLeft(toUInt128(seq), 16)) + toUInt16((((((kind * 256) + (is_setting * 128)) + (((kind < 8) OR ((kind >= 11) AND (kind <= 15)) OR (visible != 'unknown') OR (bitrate_kbps != 0) OR has_size) * 64)) + ((bitrate_kbps != 0) * 32)) + (has_size * 16)) + toInt8(visible)) AS event_key
             FROM playback_events
             FINAL
             WHERE (intDiv(ts, 86400000), session_id) IN (
@@ -271,86 +464,97 @@ AS WITH
             stream_id,
             session_id
     ),
+    coded AS
+    (
+        SELECT
+            * EXCEPT event_keys,
+            arrayMap(k -> toInt64(bitShiftRight(k, 80)), event_keys) AS event_times,
+            arrayDifference(event_times) AS ms_before,
+            arrayShiftLeft(ms_before, 1, max_gap_ms + 1) AS ms_after,
+            arrayMap((k, before, after) -> ((toUInt32(toUInt16(k)) + ((after > max_gap_ms) * 65536)) + ((bitTest(toUInt16(k), 6) OR (before > max_gap_ms) OR (after > max_gap_ms)) * 131072)), event_keys, ms_before, ms_after) AS event_codes
+        FROM grouped AS g
+        INNER JOIN
+        (
+            SELECT
+                session_id AS scope_session_id,
+                stream_id AS scope_stream_id,
+                inserted_rows AS folded_rows,
+                toUInt64(toUnixTimestamp64Nano(scoped_at)) AS version,
+                was_first_day,
+                was_last_day
+            FROM refold_scope
+            WHERE batch_id = {batch_id:UUID}
+        ) AS scope ON (scope_session_id = g.session_id) AND (scope_stream_id = g.stream_id)
+    ),
     carried AS
     (
         SELECT
-            stream_id,
-            session_id,
-            events,
-            skew_ms,
-            last_ts,
-            first_known,
-            ts,
-            type,
-            arrayPopFront(arrayPushBack(arrayDifference(ts), 0)) AS interval_ms,
-            arrayMap((t, is_one) -> multiIf(t = 2, 2, t = 3, 3, is_one, 7, (t IN (12, 13)), 8, -1), type, is_fatal) AS set_state,
-            arrayFill(v -> (v != 0), visible_sent) AS visible,
-            arrayFill(v -> (v != 0), bitrate_sent) AS bitrate_kbps,
-            arrayMap((w, h, pw, ph) -> if((w > 0) AND (h > 0) AND (pw > 0) AND (ph > 0), greatest(least(pw / w, ph / h) - 1, 0), -1), arrayFill(v -> (v != 0), width_sent), arrayFill(v -> (v != 0), height_sent), arrayFill(v -> (v != 0), player_width_sent), arrayFill(v -> (v != 0), player_height_sent)) AS upscale,
-            indexOf(type, 1) AS first_play,
-            indexOf(type, 2) AS first_frame,
-            arrayExists((f, b) -> (f AND (NOT b)), is_fatal, is_business) AS has_failure,
-            arrayExists((f, b) -> (f AND b), is_fatal, is_business) AS has_business_error
-        FROM ordered
+            * EXCEPT (event_times, ms_before),
+            event_times[1] AS first_ts,
+            arrayFilter((t, c) -> bitTest(c, 17), event_times, event_codes) AS ts,
+            arrayFilter(c -> bitTest(c, 17), event_codes) AS code,
+            arrayMap(c -> toUInt8(bitAnd(bitShiftRight(c, 8), 31)), code) AS kind,
+            arrayFill(c -> (bitAnd(c, 3) != 0), code) AS visible_code,
+            arrayMap(i -> (sent_kbps[i]), arrayCumSum(c -> bitTest(c, 5), code)) AS bitrate_kbps,
+            arrayMap((w, h, pw, ph) -> if((w > 0) AND (h > 0) AND (pw > 0) AND (ph > 0), greatest(least(pw / w, ph / h) - 1, 0), -1), arrayFill(v -> (v != 0), sent_sizes.2), arrayFill(v -> (v != 0), sent_sizes.3), arrayFill(v -> (v != 0), sent_sizes.4), arrayFill(v -> (v != 0), sent_sizes.5)) AS sent_upscales,
+            arrayMap(i -> if(i = 0, -1, sent_upscales[i]), arrayCumSum(c -> bitTest(c, 4), code)) AS upscale,
+            indexOf(kind, 1) AS first_play,
+            indexOf(kind, 2) AS first_frame
+        FROM coded
     ),
     based AS
     (
         SELECT
-            *,
-            arrayMap(s -> greatest(s, 0), arrayFill(s -> (s != -1), set_state)) AS base,
-            arrayFill(t -> (t != -1), arrayMap((t, s) -> multiIf(s != -1, 0, (t IN (6, 7)), t, -1), type, set_state)) AS last_seek
+            * EXCEPT (sent_kbps, sent_sizes, sent_upscales),
+            arrayFill((k, c) -> bitTest(c, 7), kind, code) AS base,
+            arrayMap((k, b) -> ((k = 6) AND ((b = 2) OR (b = 3))), arrayFill((k, c) -> ((k = 6) OR (k = 7) OR bitTest(c, 7)), kind, code), base) AS is_seeking,
+            arrayShiftRight(is_seeking, 1) AS was_seeking,
+            arrayMap((t, next_t, c) -> if(bitTest(c, 16), 0, next_t - t), ts, arrayShiftLeft(ts, 1), code) AS counted_ms
         FROM carried
-    ),
-    refined AS
-    (
-        SELECT
-            * EXCEPT (last_seek, set_state),
-            arrayMap((t, b) -> ((t = 6) AND (b IN (2, 3))), last_seek, base) AS is_seeking,
-            arrayPopBack(arrayPushFront(is_seeking, 0)) AS was_seeking,
-            arrayFill(m -> (m != -1), arrayMap((t, s, b, is_sought, i) -> multiIf(s != -1, 0, (t = 1) AND (NOT is_sought) AND ((b IN (0, 7, 8)) OR ((b = 3) AND ((first_frame = 0) OR (i < first_frame)))), 1, -1), type, set_state, base, was_seeking, arrayEnumerate(type))) AS is_starting,
-            arrayFill(m -> (m != -1), arrayMap((t, s, is_sought) -> multiIf(s != -1, 0, (t = 4) AND (NOT is_sought), 1, ((t = 5) AND (NOT is_sought)) OR ((t = 7) AND is_sought), 0, -1), type, set_state, was_seeking)) AS is_rebuffering
-        FROM based
     ),
     folded AS
     (
         SELECT
-            * EXCEPT (base, is_seeking, was_seeking, is_starting, is_rebuffering),
-            arrayMap((b, is_started, is_sought, is_stalled) -> multiIf(is_started = 1, 1, is_sought, 5, (b = 2) AND (is_stalled = 1), 4, b), base, is_starting, is_seeking, is_rebuffering) AS state,
-            arrayMap(ms -> if(ms <= max_gap_ms, ms, 0), interval_ms) AS counted_ms
-        FROM refined
-    ),
-    timed AS
-    (
-        SELECT
-            * EXCEPT (interval_ms, first_play),
+            * EXCEPT (base, is_seeking, was_seeking, kind),
+            has(kind, 12) AS has_failure,
+            has(kind, 13) AS has_business_error,
+            has_failure OR has_business_error OR has(kind, 11) AS has_error,
+            arrayMap((b, is_sought, start, stall) -> multiIf(start = 1, 1, is_sought, 5, b = 2, if(stall = 4, 4, 2), b = 3, 3, 0), base, is_seeking, arrayFill((k, c, b, is_sought, i) -> (bitTest(c, 7) OR ((k = 1) AND (NOT is_sought) AND (b != 2) AND ((b != 3) OR (first_frame = 0) OR (i < first_frame)))), kind, code, base, was_seeking, arrayEnumerate(kind)), arrayFill((k, c, is_sought) -> (bitTest(c, 7) OR if(is_sought, k = 7, (k = 4) OR (k = 5))), kind, code, was_seeking)) AS state,
             arrayMap((s, ms) -> if(s = 2, ms, 0), state, counted_ms) AS played_ms,
-            arrayMap((s, before, gap_ms) -> ((s = 4) AND ((before != 4) OR (gap_ms > max_gap_ms))), state, arrayPopBack(arrayPushFront(state, 0)), arrayPopBack(arrayPushFront(interval_ms, 0))) AS is_run_start,
-            if((first_play > 0) AND (first_play < first_frame) AND (NOT arrayExists(ms -> (ms > max_gap_ms), arraySlice(interval_ms, first_play, first_frame - first_play))) AND (NOT has(arraySlice(visible, first_play, (first_frame - first_play) + 1), 1)), toNullable(toUInt64((ts[first_frame]) - (ts[first_play]))), NULL) AS startup_ms
-        FROM folded
+            arrayMap((s, before, c) -> ((s = 4) AND ((before != 4) OR bitTest(c, 16))), state, arrayShiftRight(state, 1), arrayShiftRight(code, 1)) AS is_run_start
+        FROM based
     ),
     summed AS
     (
         SELECT
-            * EXCEPT (played_ms, is_run_start, visible, bitrate_kbps, upscale),
+            * EXCEPT (played_ms, is_run_start, visible_code, bitrate_kbps, upscale, code, event_codes, ms_after, state, counted_ms),
+            if((first_play > 0) AND (first_play < first_frame) AND (NOT arrayExists(c -> bitTest(c, 16), arraySlice(code, first_play, first_frame - first_play))) AND (NOT arrayExists(c -> (bitAnd(c, 3) = 1), arraySlice(visible_code, first_play, (first_frame - first_play) + 1))), toNullable(toUInt64((ts[first_frame]) - (ts[first_play]))), NULL) AS startup_ms,
+            arrayExists(s -> ((s = 1) OR (s = 2)), state) AS has_begun,
+            toUInt64(arraySum((s, ms) -> if(s = 1, ms, 0), state, counted_ms)) AS starting_ms,
+            toUInt64(arraySum((s, ms) -> if(s = 3, ms, 0), state, counted_ms)) AS paused_ms,
+            toUInt64(arraySum((s, ms) -> if(s = 4, ms, 0), state, counted_ms)) AS rebuffering_ms,
+            toUInt64(arraySum((s, ms) -> if(s = 5, ms, 0), state, counted_ms)) AS seeking_ms,
             toUInt64(arraySum(played_ms)) AS playing_ms,
-            toUInt64(arraySum((ms, v) -> if(v = 1, ms, 0), played_ms, visible)) AS playing_hidden_ms,
+            toUInt64(arraySum((ms, c) -> if(bitAnd(c, 3) = 1, ms, 0), played_ms, visible_code)) AS playing_hidden_ms,
             toUInt64(arraySum((ms, kbps) -> if(kbps > 0, ms, 0), played_ms, bitrate_kbps)) AS bitrate_known_ms,
             toUInt64(arraySum((ms, kbps) -> (ms * kbps), played_ms, bitrate_kbps)) AS bitrate_kbps_ms,
             toUInt64(arraySum((ms, u) -> if(u >= 0, ms, 0), played_ms, upscale)) AS upscale_known_ms,
-            arraySum((ms, u) -> if(u >= 0, ms * u, 0), played_ms, upscale) AS upscale_ms,
-            arrayMax((ms, u) -> if(ms > 0, greatest(u, 0), 0), played_ms, upscale) AS upscale_max,
+            arrayMap((s, u) -> if((s = 2) AND (u > 0), u, 0), state, upscale) AS played_upscale,
+            arraySum((ms, i) -> if(ms > max_gap_ms, 0, ms * (played_upscale[i])), ms_after, arrayCumSum(c -> bitTest(c, 17), event_codes)) AS upscale_ms,
+            arrayMax((ms, u) -> if(ms > 0, u, 0), played_ms, played_upscale) AS upscale_max,
             arrayFilter(ms -> (ms >= min_rebuffer_ms), arrayMap(run -> arraySum(run), arraySplit((ms, is_start) -> is_start, arrayFilter((ms, s) -> (s = 4), counted_ms, state), arrayFilter((is_start, s) -> (s = 4), is_run_start, state)))) AS episodes_ms,
-            arrayMap((s, t, ms, run_ts) -> if(s = 4, least((t + ms) + 1, run_ts + max_rebuffer_active_ms), (t + ms) + 1), state, ts, counted_ms, arrayFill(t -> (t != -1), arrayMap((is_start, t) -> if(is_start, t, -1), is_run_start, ts))) AS until_ts
-        FROM timed
+            arrayMap((s, t, ms, run_ts) -> multiIf(s = 4, least((t + ms) + 1, run_ts + max_rebuffer_active_ms), (s = 0) OR (s = 3), 0, (t + ms) + 1), state, ts, counted_ms, arrayFill((t, is_start) -> is_start, ts, is_run_start)) AS until_ts
+        FROM folded
     ),
     measured AS
     (
         SELECT
-            * EXCEPT (until_ts, upscale_ms, episodes_ms),
-            arrayFilter((t, s, until) -> ((s IN (1, 2, 4, 5)) AND (t < until)), ts, state, until_ts) AS active_from,
-            arrayFilter((until, s, t) -> ((s IN (1, 2, 4, 5)) AND (t < until)), until_ts, state, ts) AS active_until,
-            arrayExists(s -> (s IN (1, 2, 7)), state) AND ((first_frame > 0) OR has_failure OR has_business_error OR ((last_ts - (ts[1])) >= 1000)) AS is_attempt,
-            first_known.provider != 'bunny' AS can_report_rebuffering,
+            * EXCEPT (until_ts, upscale_ms, episodes_ms, ts),
+            arrayFilter((t, until) -> (t < until), ts, until_ts) AS active_from,
+            arrayFilter((until, t) -> (t < until), until_ts, ts) AS active_until,
+            arrayMap((t, until) -> (t > until), active_from, arrayShiftRight(active_until, 1, -1)) AS is_span_start,
+            (has_begun OR has_failure OR has_business_error) AND ((first_frame > 0) OR has_failure OR has_business_error OR ((last_ts - first_ts) >= 1000)) AS is_attempt,
+            first_provider != 'bunny' AS can_report_rebuffering,
             toUInt32(length(episodes_ms)) AS rebuffer_episodes,
             toUInt64(arraySum(episodes_ms)) AS rebuffer_episodes_ms,
             upscale_ms / greatest(upscale_known_ms, 1) AS upscale_mean
@@ -360,36 +564,41 @@ AS WITH
     (
         SELECT
             *,
-            arrayMap((t, until) -> (t > until), active_from, arrayPopBack(arrayPushFront(active_until, -1))) AS is_span_start,
-            [(0.3 * isNotNull(startup_ms), 800 / (8 + (ifNull(startup_ms, 0) / 1000))), (0.45 * can_report_rebuffering, ((100 / sqrt(1 + pow(rebuffer_episodes / 2, 2))) + (100 * exp(if(playing_ms = 0, 0, (-10 * rebuffer_episodes_ms) / (playing_ms + rebuffer_episodes_ms))))) / 2), (0.25 * (upscale_known_ms > 0), 100 * exp(-0.33 * ((0.15 * upscale_max) + (0.85 * upscale_mean))))] AS score_parts
+            0.3 * isNotNull(startup_ms) AS startup_weight,
+            0.45 * can_report_rebuffering AS smoothness_weight,
+            0.25 * (upscale_known_ms > 0) AS quality_weight,
+            800 / (8 + (ifNull(startup_ms, 0) / 1000)) AS startup_score,
+            ((100 / sqrt(1 + pow(rebuffer_episodes / 2, 2))) + (100 * exp(if(playing_ms = 0, 0, (-10 * rebuffer_episodes_ms) / (playing_ms + rebuffer_episodes_ms))))) / 2 AS smoothness_score,
+            100 * exp(-0.33 * ((0.15 * upscale_max) + (0.85 * upscale_mean))) AS quality_score,
+            (startup_weight + smoothness_weight) + quality_weight AS known_weight
         FROM measured
     )
 SELECT
     m.stream_id AS stream_id,
     m.session_id AS session_id,
-    CAST(toUnixTimestamp64Nano(scope.scoped_at), 'UInt64') AS version,
-    scope.inserted_rows AS folded_rows,
+    m.version AS version,
+    m.folded_rows AS folded_rows,
     toMonday(toDate(started_at)) AS start_week,
     toMonday(toDate(last_at)) AS last_week,
-    fromUnixTimestamp64Milli((m.ts[1]) + m.skew_ms, 'UTC') AS started_at,
+    fromUnixTimestamp64Milli(m.first_ts + m.skew_ms, 'UTC') AS started_at,
     fromUnixTimestamp64Milli(m.last_ts + m.skew_ms, 'UTC') AS last_at,
     m.skew_ms AS skew_ms,
     toUInt32(m.events) AS events,
     m.events > {max_events:UInt64} AS is_truncated,
-    m.first_known.client_id AS client_id,
-    m.first_known.device = 'bot' AS is_bot,
+    m.first_client_id AS client_id,
+    m.first_device = 'bot' AS is_bot,
     m.is_attempt AS is_attempt,
     m.is_attempt AND (m.first_frame > 0) AS is_play,
-    has(m.type, 11) AS has_error,
+    m.has_error AS has_error,
     m.has_failure AS has_failure,
     m.has_business_error AS has_business_error,
     m.can_report_rebuffering AS can_report_rebuffering,
-    toUInt64(arraySum((ms, s) -> if(s = 1, ms, 0), m.counted_ms, m.state)) AS starting_ms,
+    m.starting_ms AS starting_ms,
     m.playing_ms AS playing_ms,
     m.playing_hidden_ms AS playing_hidden_ms,
-    toUInt64(arraySum((ms, s) -> if(s = 3, ms, 0), m.counted_ms, m.state)) AS paused_ms,
-    toUInt64(arraySum((ms, s) -> if(s = 4, ms, 0), m.counted_ms, m.state)) AS rebuffering_ms,
-    toUInt64(arraySum((ms, s) -> if(s = 5, ms, 0), m.counted_ms, m.state)) AS seeking_ms,
+    m.paused_ms AS paused_ms,
+    m.rebuffering_ms AS rebuffering_ms,
+    m.seeking_ms AS seeking_ms,
     m.startup_ms AS startup_ms,
     m.rebuffer_episodes AS rebuffer_episodes,
     m.rebuffer_episodes_ms AS rebuffer_episodes_ms,
@@ -398,49 +607,41 @@ SELECT
     m.upscale_known_ms AS upscale_known_ms,
     m.upscale_mean AS upscale_mean,
     m.upscale_max AS upscale_max,
-    multiIf(NOT m.is_attempt, NULL, m.has_failure, toDecimal64(0, 9), m.has_business_error, NULL, m.first_frame = 0, toDecimal64(50, 9), arraySum(p -> (p.1), m.score_parts) = 0, NULL, toDecimal64(round(arraySum(p -> ((p.1) * (p.2)), m.score_parts) / greatest(arraySum(p -> (p.1), m.score_parts), 0.01), 9), 9)) AS qoe_score,
+    multiIf(NOT m.is_attempt, NULL, m.has_failure, toDecimal64(0, 9), m.has_business_error, NULL, m.first_frame = 0, toDecimal64(50, 9), m.known_weight = 0, NULL, toDecimal64(round((((m.startup_weight * m.startup_score) + (m.smoothness_weight * m.smoothness_score)) + (m.quality_weight * m.quality_score)) / greatest(m.known_weight, 0.01), 9), 9)) AS qoe_score,
     arrayMap(t -> (t + m.skew_ms), arrayFilter((t, is_one) -> is_one, m.active_from, m.is_span_start)) AS span_starts_ms,
-    arrayMap(t -> (t + m.skew_ms), arrayFilter((t, is_next_start) -> is_next_start, m.active_until, arrayPopFront(arrayPushBack(m.is_span_start, 1)))) AS span_ends_ms,
-    m.first_known.error_codes AS error_codes,
-    m.first_known.provider AS provider,
-    m.first_known.player_name AS player_name,
-    m.first_known.player_version AS player_version,
-    m.first_known.country AS country,
-    if(m.first_known.device = '', 'unknown', m.first_known.device) AS device,
-    m.first_known.os AS os,
-    m.first_known.browser AS browser,
-    m.first_known.title AS content_title,
-    m.first_known.duration_ms AS content_duration_ms,
-    m.first_known.is_live AS content_is_live,
-    m.first_known.page_url AS page_url,
-    m.first_known.timezone AS timezone
-FROM scored AS m
-INNER JOIN
-(
-    SELECT
-        session_id,
-        stream_id,
-        inserted_rows,
-        scoped_at
-    FROM refold_scope
-    WHERE batch_id = {batch_id:UUID}
-) AS scope ON (scope.session_id = m.session_id) AND (scope.stream_id = m.stream_id);
+    arrayMap(t -> (t + m.skew_ms), arrayFilter((t, is_next_start) -> is_next_start, m.active_until, arrayShiftLeft(m.is_span_start, 1, 1))) AS span_ends_ms,
+    arrayDistinct(arrayMap(e -> (e.2), m.coded_errors)) AS error_codes,
+    m.first_provider AS provider,
+    m.first_player_name AS player_name,
+    m.first_player_version AS player_version,
+    m.first_country AS country,
+    if(m.first_device = '', 'unknown', m.first_device) AS device,
+    m.first_os AS os,
+    m.first_browser AS browser,
+    m.first_title AS content_title,
+    m.first_duration_ms AS content_duration_ms,
+    m.first_is_live AS content_is_live,
+    m.first_page_url AS page_url,
+    m.first_timezone AS timezone,
+    if(m.was_first_day = toDate(0), toDate(started_at), least(toDate(started_at), m.was_first_day)) AS changed_from,
+    greatest(toDate(last_at), toDate(fromUnixTimestamp64Milli(span_ends_ms[-1], 'UTC')), m.was_last_day) AS changed_to
+FROM scored AS m;
 
 CREATE TABLE session_index
 (
-    `session_id` UUID,
-    `stream_id` LowCardinality(String),
-    `touched_week` Date,
-    `first_ts` SimpleAggregateFunction(min, Int64),
-    `last_ts` SimpleAggregateFunction(max, Int64),
-    `days` SimpleAggregateFunction(groupUniqArrayArray, Array(Int32)),
+    `session_id` UUID CODEC(ZSTD(3)),
+    `stream_id` LowCardinality(String) CODEC(ZSTD(3)),
+    `touched_week` Date CODEC(ZSTD(3)),
+    `first_ts` SimpleAggregateFunction(min, Int64) CODEC(Delta(8), ZSTD(3)),
+    `last_ts` SimpleAggregateFunction(max, Int64) CODEC(Delta(8), ZSTD(3)),
+    `days` SimpleAggregateFunction(groupUniqArrayArray, Array(Int32)) CODEC(ZSTD(3)),
     `first_client` AggregateFunction(argMin, String, Tuple(
         Int64,
         UInt64,
         Int8,
-        UInt64)),
-    `inserted_rows` SimpleAggregateFunction(sum, UInt64),
-    `touched_at` SimpleAggregateFunction(max, DateTime64(3, 'UTC'))
+        UInt64)) CODEC(ZSTD(3)),
+    `inserted_rows` SimpleAggregateFunction(sum, UInt64) CODEC(ZSTD(3)),
+    `touched_at` SimpleAggregateFunction(max, DateTime64(3, 'UTC')) CODEC(ZSTD(3))
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY touched_week
@@ -479,10 +680,98 @@ GROUP BY
     session_id,
     stream_id;
 
+CREATE VIEW session_timeline
+AS WITH
+    60000 AS max_gap_ms,
+    ordered AS
+    (
+        SELECT
+            * EXCEPT (type, visible, position_ms, dropped_frames),
+            position_ms,
+            dropped_frames,
+            type AS event_type,
+            visible AS visible_sent,
+            toInt8(type) AS kind,
+            toUnixTimestamp64Milli(received_at) AS received_ms,
+            ifNull(min(offset_ms) OVER (), 0) AS skew_ms
+        FROM playback_events
+        FINAL
+        WHERE (intDiv(ts, 86400000), session_id, stream_id) IN (
+            SELECT
+                arrayJoin(days),
+                session_id,
+                stream_id
+            FROM session_index
+            WHERE (session_id = {session_id:UUID}) AND (stream_id = {stream_id:String})
+        )
+        ORDER BY
+            ts ASC,
+            seq ASC,
+            kind ASC
+        LIMIT {max_events:UInt64}
+    ),
+    based AS
+    (
+        SELECT
+            *,
+            multiIf(kind = 2, 2, kind = 3, 3, (kind = 11) AND is_error_fatal, 7, (kind IN (12, 13)), 8, NULL) AS set_state,
+            ifNull(anyLast(set_state) OVER so_far, 0) AS base,
+            anyLast(multiIf(isNotNull(set_state), 0, (kind IN (6, 7)), kind, NULL)) OVER so_far AS last_seek,
+            ifNull(last_seek = 6, false) AND (base IN (2, 3)) AS is_seeking,
+            max(kind = 2) OVER so_far AS has_first_frame,
+            leadInFrame(toNullable(ts)) OVER (ORDER BY ts ASC, seq ASC, kind ASC ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) - ts AS until_next_ms
+        FROM ordered
+        WINDOW so_far AS (ORDER BY ts ASC, seq ASC, kind ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    ),
+    sought AS
+    (
+        SELECT
+            *,
+            lagInFrame(is_seeking, 1, false) OVER (ORDER BY ts ASC, seq ASC, kind ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS was_seeking
+        FROM based
+    ),
+    refined AS
+    (
+        SELECT
+            *,
+            ifNull(anyLast(multiIf(isNotNull(set_state), 0, (kind = 1) AND (NOT was_seeking) AND ((base IN (0, 7, 8)) OR ((base = 3) AND (NOT has_first_frame))), 1, NULL)) OVER so_far, 0) AS is_starting,
+            ifNull(anyLast(multiIf(isNotNull(set_state), 0, (kind = 4) AND (NOT was_seeking), 1, ((kind = 5) AND (NOT was_seeking)) OR ((kind = 7) AND was_seeking), 0, NULL)) OVER so_far, 0) AS is_rebuffering
+        FROM sought
+        WINDOW so_far AS (ORDER BY ts ASC, seq ASC, kind ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
+    )
+SELECT
+    ts + skew_ms AS at,
+    ts,
+    seq,
+    event_type AS type,
+    transform(multiIf(is_starting = 1, 1, is_seeking, 5, (base = 2) AND (is_rebuffering = 1), 4, base), [0, 1, 2, 3, 4, 5, 7, 8], ['idle', 'starting', 'playing', 'paused', 'rebuffering', 'seeking', 'failed', 'ended'], '') AS state,
+    until_next_ms,
+    toBool(ifNull(until_next_ms > max_gap_ms, false)) AS is_gap,
+    received_ms AS received_at,
+    position_ms,
+    nullIf(bitrate_kbps, 0) AS bitrate_kbps,
+    nullIf(width, 0) AS width,
+    nullIf(height, 0) AS height,
+    nullIf(player_width, 0) AS player_width,
+    nullIf(player_height, 0) AS player_height,
+    dropped_frames,
+    if(visible_sent = 'unknown', NULL, toBool(visible_sent = 'visible')) AS visible,
+    muted,
+    playback_rate,
+    error_code,
+    error_message,
+    is_error_fatal,
+    is_error_business
+FROM refined
+ORDER BY
+    ts ASC,
+    seq ASC,
+    kind ASC;
+
 CREATE TABLE sessions
 (
-    `stream_id` LowCardinality(String),
-    `session_id` UUID,
+    `stream_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `session_id` UUID CODEC(ZSTD(1)),
     `version` UInt64 CODEC(ZSTD(3)),
     `folded_rows` UInt64 CODEC(ZSTD(3)),
     `start_week` Date CODEC(ZSTD(3)),
@@ -492,7 +781,7 @@ CREATE TABLE sessions
     `skew_ms` Int32 CODEC(ZSTD(3)),
     `events` UInt32 CODEC(ZSTD(3)),
     `is_truncated` Bool CODEC(ZSTD(3)),
-    `client_id` String CODEC(ZSTD(3)),
+    `client_id` String CODEC(ZSTD(1)),
     `is_bot` Bool CODEC(ZSTD(3)),
     `is_attempt` Bool CODEC(ZSTD(3)),
     `is_play` Bool CODEC(ZSTD(3)),
@@ -515,21 +804,23 @@ CREATE TABLE sessions
     `upscale_mean` Float64 CODEC(ZSTD(3)),
     `upscale_max` Float64 CODEC(ZSTD(3)),
     `qoe_score` Nullable(Decimal(12, 9)) CODEC(ZSTD(3)),
-    `span_starts_ms` Array(Int64) CODEC(ZSTD(3)),
-    `span_ends_ms` Array(Int64) CODEC(ZSTD(3)),
+    `span_starts_ms` Array(Int64) CODEC(Delta(8), ZSTD(1)),
+    `span_ends_ms` Array(Int64) CODEC(Delta(8), ZSTD(1)),
     `error_codes` Array(LowCardinality(String)) CODEC(ZSTD(3)),
-    `provider` LowCardinality(String),
-    `player_name` LowCardinality(String),
-    `player_version` LowCardinality(String),
-    `country` LowCardinality(String),
-    `device` LowCardinality(String),
-    `os` LowCardinality(String),
-    `browser` LowCardinality(String),
+    `provider` LowCardinality(String) CODEC(ZSTD(1)),
+    `player_name` LowCardinality(String) CODEC(ZSTD(1)),
+    `player_version` LowCardinality(String) CODEC(ZSTD(1)),
+    `country` LowCardinality(String) CODEC(ZSTD(1)),
+    `device` LowCardinality(String) CODEC(ZSTD(1)),
+    `os` LowCardinality(String) CODEC(ZSTD(1)),
+    `browser` LowCardinality(String) CODEC(ZSTD(1)),
     `content_title` String CODEC(ZSTD(3)),
     `content_duration_ms` UInt64 CODEC(ZSTD(3)),
     `content_is_live` Nullable(Bool) CODEC(ZSTD(3)),
     `page_url` String CODEC(ZSTD(3)),
-    `timezone` LowCardinality(String)
+    `timezone` LowCardinality(String) CODEC(ZSTD(1)),
+    `changed_from` Date DEFAULT toDate(started_at) CODEC(ZSTD(3)),
+    `changed_to` Date DEFAULT toDate(last_at) CODEC(ZSTD(3))
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY (start_week, last_week)
@@ -554,26 +845,39 @@ AS WITH
         WHERE (touched_week >= toMonday(toDate({touched_since:DateTime64(3, 'UTC')}))) AND (touched_at >= {touched_since:DateTime64(3, 'UTC')})
     )
 SELECT
-    session_id,
-    stream_id,
-    groupUniqArrayArray(days) AS session_days,
-    sum(inserted_rows) AS session_rows,
-    sum(session_rows) OVER (ORDER BY session_id ASC, stream_id ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS rows_so_far
-FROM session_index
-WHERE ((session_id, stream_id) IN (
+    i.session_id AS session_id,
+    i.stream_id AS stream_id,
+    i.session_days AS session_days,
+    i.session_rows AS session_rows,
+    s.was_first_day AS was_first_day,
+    s.was_last_day AS was_last_day,
+    sum(i.session_rows) OVER (ORDER BY i.session_id ASC, i.stream_id ASC ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS rows_so_far
+FROM
+(
     SELECT
+        session_id,
+        stream_id,
+        groupUniqArrayArray(days) AS session_days,
+        sum(inserted_rows) AS session_rows
+    FROM session_index
+    WHERE ((session_id, stream_id) IN (
+        SELECT
+            session_id,
+            stream_id
+        FROM touched
+    )) AND ((session_id, stream_id) > ({after_session_id:UUID}, {after_stream_id:String}))
+    GROUP BY
         session_id,
         stream_id
-    FROM touched
-)) AND ((session_id, stream_id) > ({after_session_id:UUID}, {after_stream_id:String}))
-GROUP BY
-    session_id,
-    stream_id
-HAVING (stream_id, session_id, session_rows) NOT IN (
+) AS i
+LEFT JOIN
+(
     SELECT
-        stream_id,
         session_id,
-        folded_rows
+        stream_id,
+        max(folded_rows) AS seen_rows,
+        min(toDate(started_at)) AS was_first_day,
+        max(toDate(last_at)) AS was_last_day
     FROM sessions
     WHERE (stream_id, session_id) IN (
         SELECT
@@ -581,7 +885,53 @@ HAVING (stream_id, session_id, session_rows) NOT IN (
             session_id
         FROM touched
     )
-);
+    GROUP BY
+        session_id,
+        stream_id
+) AS s ON (s.session_id = i.session_id) AND (s.stream_id = i.stream_id)
+WHERE i.session_rows != s.seen_rows;
+
+CREATE TABLE stream_daily
+(
+    `stream_id` LowCardinality(String),
+    `day` Date,
+    `version` UInt64 CODEC(ZSTD(3)),
+    `facts` UInt64 CODEC(ZSTD(3)),
+    `sessions` UInt64 CODEC(ZSTD(3)),
+    `attempts` UInt64 CODEC(ZSTD(3)),
+    `plays` UInt64 CODEC(ZSTD(3)),
+    `total_playing_ms` UInt64 CODEC(ZSTD(3)),
+    `total_playing_hidden_ms` UInt64 CODEC(ZSTD(3)),
+    `known_startups` UInt64 CODEC(ZSTD(3)),
+    `rebuffering_known_plays` UInt64 CODEC(ZSTD(3)),
+    `total_rebuffers` UInt64 CODEC(ZSTD(3)),
+    `total_rebuffer_ms` UInt64 CODEC(ZSTD(3)),
+    `total_demand_ms` UInt64 CODEC(ZSTD(3)),
+    `failed_attempts` UInt64 CODEC(ZSTD(3)),
+    `business_error_attempts` UInt64 CODEC(ZSTD(3)),
+    `error_attempts` UInt64 CODEC(ZSTD(3)),
+    `ebvs_attempts` UInt64 CODEC(ZSTD(3)),
+    `total_bitrate_known_ms` UInt64 CODEC(ZSTD(3)),
+    `total_bitrate_kbps_ms` UInt64 CODEC(ZSTD(3)),
+    `scored_attempts` UInt64 CODEC(ZSTD(3)),
+    `total_score` Decimal(38, 9) CODEC(ZSTD(3)),
+    `peak` UInt64 CODEC(ZSTD(3)),
+    `peak_ms` Int64 CODEC(ZSTD(3)),
+    `first_ms` Int64 CODEC(ZSTD(3)),
+    `last_event_ms` Int64 CODEC(ZSTD(3)),
+    `startups_ms` Array(UInt64) CODEC(ZSTD(3)),
+    `viewers` UInt64 CODEC(ZSTD(3)),
+    `viewer_hashes` Array(UInt64) CODEC(ZSTD(1)),
+    `first_provider` LowCardinality(String),
+    `first_provider_key` Tuple(
+        Int64,
+        UUID) CODEC(ZSTD(3))
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(day)
+ORDER BY (stream_id, day)
+TTL day + toIntervalDay(400)
+SETTINGS ttl_only_drop_parts = 1;
 
 CREATE TABLE streams
 (
@@ -595,3 +945,18 @@ CREATE TABLE streams
 )
 ENGINE = ReplacingMergeTree(version, is_deleted)
 ORDER BY stream_id;
+
+CREATE TABLE viewers_daily
+(
+    `dimension` LowCardinality(String),
+    `value` String,
+    `day` Date,
+    `version` UInt64 CODEC(ZSTD(3)),
+    `previous_days` Array(Date) CODEC(ZSTD(3)),
+    `previous_viewers` Array(UInt64) CODEC(ZSTD(3))
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(day)
+ORDER BY (dimension, value, day)
+TTL day + toIntervalDay(400)
+SETTINGS ttl_only_drop_parts = 1;

@@ -30,7 +30,7 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def embedded_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Give the settings of the one embedded engine of this worker."""
-    return Settings(data_dir=str(tmp_path_factory.mktemp("data")), query_threads=2)
+    return Settings(data_dir=str(tmp_path_factory.mktemp("data")), query_threads=2, scheduler=False)
 
 
 @pytest.fixture(scope="module", params=ENGINES)

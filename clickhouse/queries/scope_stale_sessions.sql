@@ -1,8 +1,8 @@
 -- purpose: settle which sessions the next run of the fold takes on: a batch of at most max_rows inserted rows
 -- parameters: batch_id UUID, max_rows UInt64, and those of stale_sessions
 -- reads: stale_sessions; writes: refold_scope
-INSERT INTO refold_scope (batch_id, session_id, stream_id, days, inserted_rows)
-SELECT {batch_id:UUID}, session_id, stream_id, session_days, session_rows
+INSERT INTO refold_scope (batch_id, session_id, stream_id, days, inserted_rows, was_first_day, was_last_day)
+SELECT {batch_id:UUID}, session_id, stream_id, session_days, session_rows, was_first_day, was_last_day
 FROM stale_sessions(
     touched_since = {touched_since:DateTime64(3, 'UTC')}, after_session_id = {after_session_id:UUID},
     after_stream_id = {after_stream_id:String}

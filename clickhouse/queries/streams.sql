@@ -1,20 +1,31 @@
 -- purpose: the table of streams with every metric, one page of it
 -- grain: one stream that had a session in the range; with include_empty every registered stream too
--- parameters: those of metrics_by, and q (part of id or title), include_empty, sort, is_descending, limit, offset
--- reads: metrics_by, streams
+-- parameters: what the source takes; organizer_id, stream_id ('' for any); q (part of id or title), include_empty;
+--   sort, is_descending, limit, offset
+--   stream_ids Array(String): of these only, empty for any
+--   with_reach Bool: false leaves viewers 0 and startup times wrong, which is cheaper, to find the page first
+-- reads: sums_source: stream_days or stream_days_and_sessions; streams
 SELECT
     if(m.value = '', r.stream_id, m.value) AS stream_id,
     if(r.stream_id = '', NULL, r.title) AS title,
     if(r.stream_id = '', NULL, r.organizer_id) AS organizer_id,
-    nullIf(if(r.provider = '', m.first_provider, r.provider), '') AS provider,
-    m.* EXCEPT (value, streams, first_provider, first_event_at, last_event_at),
+    nullIf(if(r.provider = '', m.first_seen_provider, r.provider), '') AS provider,
+    m.* EXCEPT (value, first_seen_provider, first_event_at, last_event_at),
     nullIf(m.first_event_at, 0) AS first_event_at,
     nullIf(m.last_event_at, 0) AS last_event_at,
     count() OVER () AS total
-FROM metrics_by(
-    by = 'stream_id', from_ms = {from_ms:Int64}, to_ms = {to_ms:Int64}, stream_id = {stream_id:String},
-    organizer_id = {organizer_id:String}, provider = {provider:String}, country = {country:String},
-    device = {device:String}, include_bots = {include_bots:Bool}
+FROM (
+    SELECT
+        s.value AS value,
+        uniqExactArray(if({with_reach:Bool}, s.viewer_hashes, [])) AS viewers,
+        quantilesDDArray(0.005, 0.5, 0.95)(if({with_reach:Bool}, s.startups_ms, [0])) AS startup_quantiles_ms,
+        every_metric,
+        min(s.first_ms) AS first_event_at,
+        max(s.last_event_ms) AS last_event_at,
+        argMinIf(s.provider, s.first_provider_key, s.provider != '') AS first_seen_provider
+    FROM sums_source AS s
+    GROUP BY s.value
+    HAVING sum(s.facts) > 0
 ) AS m
 FULL OUTER JOIN (
     SELECT stream_id, title, organizer_id, JSONExtractString(providers, 1, 'provider') AS provider
@@ -23,6 +34,7 @@ FULL OUTER JOIN (
         AND ({stream_id:String} = '' OR stream_id = {stream_id:String})
 ) AS r ON r.stream_id = m.value
 WHERE (m.value != '' OR {include_empty:Bool})
+    AND (empty({stream_ids:Array(String)}) OR stream_id IN {stream_ids:Array(String)})
     AND ({q:String} = '' OR positionCaseInsensitiveUTF8(concat(stream_id, ' ', ifNull(title, '')), {q:String}) > 0)
 ORDER BY
     isNull(multiIf(

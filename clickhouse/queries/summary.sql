@@ -1,10 +1,11 @@
--- purpose: every metric over all streams in view
+-- purpose: every metric over all sessions in view
 -- grain: one row, or none where there is no session
--- parameters: those of metrics_by
--- reads: metrics_by
-SELECT * EXCEPT (value, first_provider, first_event_at, last_event_at)
-FROM metrics_by(
-    by = '', from_ms = {from_ms:Int64}, to_ms = {to_ms:Int64}, stream_id = {stream_id:String},
-    organizer_id = {organizer_id:String}, provider = {provider:String}, country = {country:String},
-    device = {device:String}, include_bots = {include_bots:Bool}
-)
+-- parameters: what the source takes; merge_viewers Bool: whether viewers are counted here (false: 0)
+-- reads: sums_source: dimension_days or dimension_days_and_sessions
+SELECT
+    uniqExactArray(s.stream_hashes) AS streams,
+    uniqExactArray(if({merge_viewers:Bool}, s.viewer_hashes, [])) AS viewers,
+    quantilesDDArrayMerge(0.005, 0.5, 0.95)(s.startup_state) AS startup_quantiles_ms,
+    every_metric
+FROM sums_source AS s
+HAVING sum(s.facts) > 0

@@ -3,9 +3,10 @@
 player --> /analytics/* --> ingest --> store --> rollup --> store --> serve --> /admin/*, which needs a key
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
+import msgspec
 from litestar import Litestar
 from litestar.di import Provide
 from litestar.enums import ScopeType
@@ -19,9 +20,17 @@ from playhead.ingest.routes import IngestApp, create_ingest
 from playhead.ops.admin import admin_router
 from playhead.ops.auth import Keys
 from playhead.ops.docs import OpenApiDocument, docs_router
+from playhead.ops.drift_routes import drift_router
 from playhead.ops.health import get_liveness, get_readiness
+from playhead.ops.jobs.catalog import JOBS
+from playhead.ops.jobs.runner import JobRunner
+from playhead.ops.jobs.schedule import Scheduler, cron_triggers
+from playhead.ops.jobs_routes import jobs_router
 from playhead.ops.keys_routes import keys_router
+from playhead.ops.metric_families import IngestFigures
+from playhead.ops.metrics import Metrics, get_metrics
 from playhead.ops.problems import EXCEPTION_HANDLERS
+from playhead.rollup.changed_days import note_lately_changed_days
 from playhead.rollup.refresh import Refresher
 from playhead.serve.registry import is_registered
 from playhead.serve.registry_routes import registry_router
@@ -43,36 +52,48 @@ def create_app(settings: Settings, store: Store, on_start: OnStart | None = None
     keys = Keys(store, settings.admin_key)
     ingest = create_ingest(settings, store, is_known_stream=lambda stream_id: is_registered(store, stream_id))
     refresher = Refresher(store, settings)
+    jobs = JobRunner(store, settings, JOBS)
+    scheduler = Scheduler(jobs, cron_triggers(jobs, settings))
+    metrics = Metrics(store, lambda: msgspec.convert(ingest, IngestFigures, from_attributes=True))
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
         await migrate(store)
         await fit_tables(store, settings)
+        await note_lately_changed_days(store)
         first_key = await keys.make_first_key()
         await ingest.start()
         refresher.start()
+        scheduler.start()
         if on_start is not None:
             await on_start(first_key)
         try:
             yield
         finally:
+            scheduler.stop()
             await ingest.stop()
+            await jobs.stop()
             await refresher.stop()
 
-    return _split(ingest, _create_admin(store, keys, lifespan))
+    parts = {
+        "settings": settings,
+        "store": store,
+        "keys": keys,
+        "jobs": jobs,
+        "scheduler": scheduler,
+        "metrics": metrics,
+    }
+    return _split(ingest, _create_admin(keys, parts, lifespan))
 
 
 def _create_admin(
-    store: Store, keys: Keys, lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]]
+    keys: Keys, parts: Mapping[str, object], lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]]
 ) -> Litestar:
-    """Return everything but ingest: the admin API, health, OpenAPI and its page."""
-    admin = admin_router(keys, analytics_router(), registry_router(), keys_router())
+    """Return everything but ingest: the admin API, health, OpenAPI and its page; handlers ask for `parts` by name."""
+    admin = admin_router(keys, analytics_router(), registry_router(), keys_router(), jobs_router(), drift_router())
     return Litestar(
-        route_handlers=[admin, get_liveness, get_readiness, docs_router()],
-        dependencies={
-            "store": Provide(lambda: store, sync_to_thread=False),
-            "keys": Provide(lambda: keys, sync_to_thread=False),
-        },
+        route_handlers=[admin, get_liveness, get_readiness, get_metrics, docs_router()],
+        dependencies={name: _provide(part) for name, part in parts.items()},
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=[lifespan],
         openapi_config=OpenAPIConfig(
@@ -85,6 +106,10 @@ def _create_admin(
         ),
         logging_config=None,
     )
+
+
+def _provide(part: object) -> Provide:
+    return Provide(lambda: part, sync_to_thread=False)
 
 
 def _split(ingest: IngestApp, admin: ASGIApp) -> ASGIApp:

@@ -2,12 +2,17 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Sequence
 
 from playhead import __version__
-from playhead.errors import PlayheadError
-from playhead.launch import open_store, serve
+from playhead.errors import JobError, PlayheadError
+from playhead.launch import configure_logging, open_store, reach_store, serve
+from playhead.ops.jobs.catalog import JOBS
+from playhead.ops.jobs.runner import JobRunner
+from playhead.ops.jobs.runs import RunStatus, Trigger
+from playhead.rollup.dbt import show_dbt
 from playhead.settings import describe_settings, load_settings
 from playhead.simulate import command as simulate_command
 from playhead.store import migrate as migrations
@@ -32,11 +37,24 @@ def _parser() -> argparse.ArgumentParser:
     migrate = commands.add_parser("migrate", help="bring the database's schema up to date")
     migrate.add_argument("--plan", action="store_true", help="only say what would be applied")
     migrate.set_defaults(run=lambda parsed: asyncio.run(_migrate(plan_only=parsed.plan)))
+    # All that follows is dbt's, options and a leading --help too: no character here begins an option.
+    dbt = commands.add_parser("dbt", help="run dbt on the configured engine", prefix_chars="\0", add_help=False)
+    dbt.add_argument("arguments", nargs="*", metavar="ARGS")
+    dbt.set_defaults(run=lambda parsed: asyncio.run(_dbt(parsed.arguments)))
+    _add_job_commands(commands.add_parser("job", help="run a job, or list them"))
     commands.add_parser("settings", help="list every setting").set_defaults(run=_list_settings)
     simulate = commands.add_parser("simulate", help="send the events of simulated viewers")
     simulate_command.add_arguments(simulate)
     simulate.set_defaults(run=simulate_command.run)
     return parser
+
+
+def _add_job_commands(job: argparse.ArgumentParser) -> None:
+    actions = job.add_subparsers(required=True, metavar="ACTION")
+    run = actions.add_parser("run", help="run a job and wait for its end; exit status 1 when it fails or runs already")
+    run.add_argument("name", choices=[known.name for known in JOBS])
+    run.set_defaults(run=lambda parsed: asyncio.run(_run_job(parsed.name)))
+    actions.add_parser("list", help="list the jobs and when they run").set_defaults(run=_list_jobs)
 
 
 def _serve(_: argparse.Namespace) -> int:
@@ -60,4 +78,34 @@ async def _migrate(*, plan_only: bool) -> int:
         print(f"{verb} {migration.number:04} {migration.name}")
     if not todo:
         print("the schema is up to date")
+    return 0
+
+
+async def _dbt(arguments: Sequence[str]) -> int:
+    async with reach_store(load_settings()) as (reached, store):
+        await migrations.migrate(store)
+        return await show_dbt(reached, arguments)
+
+
+def _list_jobs(_: argparse.Namespace) -> int:
+    settings = load_settings()
+    for job in JOBS:
+        print(f"{job.name:<12} {job.cron_of(settings):<14} {job.purpose}")
+    if not settings.scheduler:
+        print("The scheduler is off (PLAYHEAD_SCHEDULER=0): jobs run only when asked.")
+    return 0
+
+
+async def _run_job(name: str) -> int:
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    async with reach_store(settings) as (reached, store):
+        await migrations.migrate(store)
+        job = asyncio.create_task(JobRunner(store, reached, JOBS).run(name, Trigger.COMMAND))
+        # As Ctrl-C: the job is given up in order, and its run is written down as failed.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, job.cancel)
+        run = await job
+    if run.status != RunStatus.SUCCEEDED:
+        raise JobError(f"the job {name} failed: {run.detail}")
+    print(run.detail)
     return 0

@@ -17,6 +17,7 @@ PlayheadError
  ├─ StoreError              the database refused or failed
  │   ├─ StoreUnavailableError    it may work later (down, slow, out of memory)
  │   └─ StoreRejectedError       it will never work as it stands (bad row, bad query)
+ ├─ JobError                a job could not do its work
  ├─ MigrationError          the schema is not what this version can work on
  └─ SettingsError           a setting has no usable value
 
@@ -172,6 +173,13 @@ class StoreRejectedError(StoreError):
     status = 500
     code = "store_rejected"
     title = "The database refused the statement"
+
+
+class JobError(PlayheadError):
+    """A job could not do its work; the text says why, to whoever asks for its runs."""
+
+    code = "job_failed"
+    title = "The job failed"
 
 
 class MigrationError(PlayheadError):

@@ -1,8 +1,8 @@
 """The wire contract: what players may send, and the row each accepted event becomes.
 
 `Envelope` and `Event` are the native protocol's bodies. `EventRow` is what every protocol's decoder
-ends in; its fields are the columns of `playback_events` in `EVENT_COLUMNS` order, so that a list of
-rows encodes to JSONCompactEachRow at C speed.
+ends in; its fields are inserted into the columns of `playback_events` that `EVENT_COLUMNS` names, in its
+order, so that a list of rows encodes to JSONCompactEachRow at C speed.
 """
 
 import enum
@@ -56,10 +56,11 @@ Provider = Literal["hls", "dash", "native", "youtube", "bunny", "other"]
 IDENTIFIER_PATTERN = r"\A[A-Za-z0-9._:~-]+\Z"
 MAX_IDENTIFIER_LENGTH = 128
 Identifier = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_IDENTIFIER_LENGTH, pattern=IDENTIFIER_PATTERN)]
+UUID_PATTERN = r"\A[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z"
 SessionId = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"\A[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z",
+        pattern=UUID_PATTERN,
         description="A UUID; kept in lower case.",
         extra_json_schema={"format": "uuid"},
     ),
@@ -167,7 +168,8 @@ class EventRow(msgspec.Struct, array_like=True, kw_only=True, gc=False):
 
     `received_ms` and `sent_offset_ms` (None: the batch has no usable sent_at) are not stored as they are:
     the table packs both into its `version`, which decides among copies, and gives them back as
-    `received_at` and `offset_ms`. 0 in a number and "" in a text mean unknown.
+    `received_at` and `offset_ms`. `position_ms` and `dropped_frames` are stored in a smaller form and given back
+    as they are. 0 in a number and "" in a text mean unknown.
     """
 
     stream_id: str
@@ -206,4 +208,6 @@ class EventRow(msgspec.Struct, array_like=True, kw_only=True, gc=False):
     browser: str = ""
 
 
-EVENT_COLUMNS: tuple[str, ...] = EventRow.__struct_fields__
+_SENT_AS = {"position_ms": "sent_position_ms", "dropped_frames": "sent_dropped_frames"}
+EVENT_COLUMNS: tuple[str, ...] = tuple(_SENT_AS.get(name, name) for name in EventRow.__struct_fields__)
+"""The columns of `playback_events` that the fields of EventRow are inserted into, in their order."""

@@ -5,8 +5,11 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import structlog
 import uvicorn
 
@@ -16,6 +19,7 @@ from playhead.store.contract import Store
 from playhead.store.embedded import DATABASE, embedded_path, open_embedded_store
 from playhead.store.server import open_server_store
 from playhead.store.sql_endpoint import SqlEndpoint, ensure_token
+from playhead.store.sql_target import open_sql_target
 
 GRACEFUL_SHUTDOWN_S = 10
 
@@ -23,6 +27,22 @@ GRACEFUL_SHUTDOWN_S = 10
 def open_store(settings: Settings) -> Store:
     """Return the store the settings ask for: a server by URL, else the embedded engine."""
     return open_server_store(settings) if settings.clickhouse_url else open_embedded_store(settings)
+
+
+@asynccontextmanager
+async def reach_store(settings: Settings) -> AsyncIterator[tuple[Settings, Store]]:
+    """Give a store on the configured engine though another process may have it, and settings that say where.
+
+    The embedded engine is reached through the SQL port of the service that has it, or one of this context's own.
+    Raises StoreUnavailableError where a service has the engine and no port open.
+    """
+    async with open_sql_target(settings) as target:
+        reached = msgspec.structs.replace(settings, clickhouse_url=target.url)
+        store = open_server_store(reached)
+        try:
+            yield reached, store
+        finally:
+            await store.close()
 
 
 def configure_logging(level: str) -> None:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import msgspec
 
+from playhead.cron import OFF, parse_cron
 from playhead.errors import SettingsError
 
 ENV_PREFIX = "PLAYHEAD_"
@@ -53,7 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         "*",
     )
     strict_streams: Annotated[bool, _meta("Take events of registered streams only.")] = False
-    max_event_age_days: Annotated[int, _meta("Events older than this are refused as too_old.", ge=1, le=60)] = 7
+    max_event_age_days: Annotated[int, _meta("Events older than this are refused as too_old.", ge=1, le=45)] = 7
     session_timeout_s: Annotated[
         int, _meta("How far a batch without session_id may lie from a session to belong to it.", ge=1, le=86_400)
     ] = 1800
@@ -97,12 +98,30 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 20_000
     retention_days: Annotated[int, _meta("Days events and sessions are kept.", ge=1)] = 400
 
+    # What is done by the clock
+    scheduler: Annotated[bool, _meta("Run the jobs by their cron expressions, in UTC.")] = True
+    refresh_cron: Annotated[str, _meta("When to run the job refresh; off: only when asked.")] = OFF
+    aggregate_cron: Annotated[str, _meta("When to run the job aggregate; off: only when asked.")] = "*/15 * * * *"
+    drift_check_cron: Annotated[str, _meta("When to run the job drift-check; off: only when asked.")] = "17 3 * * *"
+    drift_check_days: Annotated[
+        int, _meta("Closed days a drift check looks at, the newest and others by chance; 0: all.", ge=0, le=65_535)
+    ] = 7
+    job_lease_s: Annotated[
+        float, _meta("A run that gave no sign of life for so long is dead, and another may start.", ge=10, le=3600)
+    ] = 60.0
+    job_timeout_s: Annotated[float, _meta("A job that takes longer is given up.", gt=0, le=86_400)] = 3600.0
+
     def problems(self) -> Iterator[str]:
         """Yield what is wrong across settings that are fine one by one."""
         if self.max_event_age_days >= self.retention_days:
             yield "PLAYHEAD_MAX_EVENT_AGE_DAYS must be less than PLAYHEAD_RETENTION_DAYS"
         if self.mmdb_path and not Path(self.mmdb_path).is_file():
             yield f"PLAYHEAD_MMDB_PATH: there is no file {self.mmdb_path}"
+        for name in ("refresh_cron", "aggregate_cron", "drift_check_cron"):
+            try:
+                parse_cron(getattr(self, name))
+            except ValueError as error:
+                yield f"{variable_of(name)}: {error}"
 
 
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:

@@ -3,5 +3,5 @@
 Written from the contract's text alone. It imports nothing of the service and is slow on purpose: lists,
 loops and whole numbers of milliseconds, so that each rule can be read beside its sentence.
 
-    events -> copies.ordered_sessions -> fold.fold_steps -> sessions.fold_session -> metrics.metrics
+    events -> copies.ordered_sessions -> fold.fold_steps -> sessions.fold_session -> metrics.metrics -> answers
 """

@@ -113,7 +113,7 @@ def metrics_by(
     """Give the metrics of each group that has an admitted session which started or was active in the range."""
     groups: dict[str, list[OracleSession]] = {}
     for session in sessions:
-        if question.admits(session) and _is_in_view(session, question):
+        if question.admits(session) and is_in_view(session, question):
             groups.setdefault(key(session), []).append(session)
     return {value: metrics(group, question) for value, group in sorted(groups.items())}
 
@@ -121,6 +121,12 @@ def metrics_by(
 def metrics_by_stream(sessions: Iterable[OracleSession], question: Question) -> dict[str, Metrics]:
     """Give the metrics of each stream in view."""
     return metrics_by(sessions, question, lambda session: session.stream_id)
+
+
+def is_in_view(session: OracleSession, question: Question) -> bool:
+    """Tell whether `session` started or was active in the range, whatever the filters say of it."""
+    is_active = bool(clipped(session.active_spans, question.from_ms, question.to_ms))
+    return is_active or question.covers(session.started_at)
 
 
 def quantile(ordered: Sequence[int], q: Fraction) -> int | None:
@@ -147,8 +153,3 @@ def _peak(sessions: Iterable[OracleSession], question: Question) -> tuple[int, i
     return peak(
         span for session in sessions for span in clipped(session.active_spans, question.from_ms, question.to_ms)
     )
-
-
-def _is_in_view(session: OracleSession, question: Question) -> bool:
-    is_active = bool(clipped(session.active_spans, question.from_ms, question.to_ms))
-    return is_active or question.covers(session.started_at)

@@ -24,7 +24,8 @@ class OracleSession:
     """A session's derived values: instants are corrected by `skew_ms`, durations are the client's, "" is unknown.
 
     `states` and `intervals_ms` have one item an event; an interval is None before a gap and at the end.
-    `time_ms_by_state` leaves out states without time, `rebuffer_episodes_ms` the episodes that do not count.
+    `time_ms_by_state` leaves out states without time, `rebuffer_episodes_ms` the episodes that do not count;
+    `error_codes` has each code once, in the order of the events.
     The parts of the score are of 100 each.
     """
 
@@ -53,6 +54,7 @@ class OracleSession:
     is_failure: bool
     is_business_error: bool
     has_error: bool
+    error_codes: tuple[str, ...]
     startup_part: float | None
     smoothness_part: float | None
     quality_part: float | None
@@ -134,6 +136,7 @@ def fold_session(events: Sequence[OracleEvent]) -> OracleSession:
         bitrate_known_ms=sum(step.time_ms for step in with_bitrate),
         bitrate_kbps_ms=sum(step.carried.bitrate_kbps * step.time_ms for step in with_bitrate),
         active_spans=active_spans(steps, skew_ms),
+        error_codes=tuple(dict.fromkeys(event.error.code for event in events if event.error and event.error.code)),
         startup_part=parts[0],
         smoothness_part=parts[1],
         quality_part=parts[2],

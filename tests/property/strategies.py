@@ -14,7 +14,6 @@ from tests.oracle.metrics import Question
 from tests.oracle.model import EVENT_TYPES, OracleBatch, OracleError, OracleEvent, batch_offset_ms, shift_batch
 
 DAY_MS = 86_400_000
-FIRST_RECEIVED_MS = 2 * DAY_MS
 STREAMS = ("a", "b", "x")
 ORGANIZERS: Mapping[str, str] = {"a": "o1", "b": "o1"}
 CLIENTS = ("c1", "c2", "c3")
@@ -39,7 +38,7 @@ OPENINGS: tuple[tuple[tuple[str, int], ...], ...] = (
     (("play", 0),),
     (),
 )
-FRAGMENTS: tuple[tuple[tuple[str, int], ...], ...] = (
+STRETCHES: tuple[tuple[tuple[str, int], ...], ...] = (
     (("play", 0), ("playing", 1200)),
     (("rebuffer_start", 0), ("rebuffer_end", 249)),
     (("rebuffer_start", 0), ("rebuffer_end", 250)),
@@ -54,9 +53,10 @@ FRAGMENTS: tuple[tuple[tuple[str, int], ...], ...] = (
     (("pause", 0), ("playing", 2000)),
     (("heartbeat", 10_000), ("heartbeat", 60_000), ("heartbeat", 60_001)),
     (("quality_change", 5000), ("visibility", 5000), ("heartbeat", 5000)),
-    *(((name, 0),) for name in EVENT_TYPES),
 )
-"""Runs of (type, ms since the event before): what players do, and each type alone, which they should not."""
+"""Runs of (type, ms since the event before): what players do."""
+FRAGMENTS = (*STRETCHES, *(((name, 0),) for name in EVENT_TYPES))
+"""The same, and each type alone, which they should not."""
 
 FIELDS: tuple[Mapping[str, int | bool], ...] = (
     {},
@@ -81,6 +81,23 @@ DIMENSIONS: tuple[Mapping[str, str], ...] = (
     {"device": "bot", "country": "US"},
     {},
 )
+
+
+@dataclass(frozen=True)
+class Pace:
+    """What sessions are made of: when they begin after T, what happens in them, and how far apart.
+
+    Nothing begins later than `last_step_ms` after the begin; `first_received_ms` is after T, and late enough for all.
+    """
+
+    starts_ms: Sequence[int]
+    fragments: Sequence[Sequence[tuple[str, int]]]
+    steps_ms: Sequence[int]
+    last_step_ms: int
+    first_received_ms: int
+
+
+WITHIN_A_DAY = Pace(STARTS_MS, FRAGMENTS, STEPS_MS, last_step_ms=DAY_MS, first_received_ms=2 * DAY_MS)
 
 
 @dataclass(frozen=True)
@@ -123,19 +140,24 @@ def worlds(max_sessions: int = 4) -> st.SearchStrategy[World]:
 
 @st.composite
 def sessions(
-    draw: st.DrawFn, stream_id: str = STREAMS[0], session_id: str = SESSION_IDS[0], place: int = 0
+    draw: st.DrawFn,
+    stream_id: str = STREAMS[0],
+    session_id: str = SESSION_IDS[0],
+    place: int = 0,
+    pace: Pace = WITHIN_A_DAY,
 ) -> tuple[OracleBatch, ...]:
     """Give the batches of one session, cut anywhere, some of them again in copies that differ.
 
     Those of different `place` in a world share no received_ms.
     """
-    told = draw(_stories(stream_id, session_id))
+    told = draw(_stories(stream_id, session_id, pace))
     size = draw(st.integers(1, len(told)))
     parts = [told[at : at + size] for at in range(0, len(told), size)]
     for again in draw(st.lists(st.integers(0, len(parts) - 1), max_size=2)):
         parts.append([draw(_changed(event)) for event in parts[again]])
     return tuple(
-        _delivered(part, draw(_deliveries()), FIRST_RECEIVED_MS + 1000 * place + at) for at, part in enumerate(parts)
+        _delivered(part, draw(_deliveries()), pace.first_received_ms + 1000 * place + at)
+        for at, part in enumerate(parts)
     )
 
 
@@ -156,13 +178,17 @@ def questions() -> st.SearchStrategy[Question]:
 
 
 @st.composite
-def _stories(draw: st.DrawFn, stream_id: str, session_id: str) -> list[OracleEvent]:
-    ts = draw(st.sampled_from(STARTS_MS)) + draw(st.sampled_from((0, 0, 1, 250, 60_000)))
+def _stories(draw: st.DrawFn, stream_id: str, session_id: str, pace: Pace) -> list[OracleEvent]:
+    ts = draw(st.sampled_from(pace.starts_ms)) + draw(st.sampled_from((0, 0, 1, 250, 60_000)))
+    last = ts + pace.last_step_ms
     rank_of_seq = draw(st.sampled_from((1, 1, 1, -1, 0)))
     told: dict[tuple[int, int, str], OracleEvent] = {}
     opening = draw(st.sampled_from(OPENINGS))
-    for fragment in [opening, *draw(st.lists(st.sampled_from(FRAGMENTS), min_size=0 if opening else 1, max_size=6))]:
-        ts += draw(st.sampled_from(STEPS_MS))
+    for fragment in [
+        opening,
+        *draw(st.lists(st.sampled_from(pace.fragments), min_size=0 if opening else 1, max_size=6)),
+    ]:
+        ts += draw(st.sampled_from([step for step in pace.steps_ms if not step or ts + step <= last]))
         fields = draw(st.sampled_from(FIELDS))
         error = draw(st.sampled_from(ERRORS))
         for name, step in fragment:

@@ -34,10 +34,16 @@ class ServiceProcess:
             "PLAYHEAD_ADMIN_KEY": self.admin_key,
             "PLAYHEAD_DATA_DIR": str(self.data_dir),
             "PLAYHEAD_PORT": str(self._port),
+            "PLAYHEAD_SCHEDULER": "0",
             "PLAYHEAD_SQL_PORT": str(self._sql_port),
             **(settings or {}),
         }
         self._child = Child(folder / "service.log")
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """What it runs with, by variable name."""
+        return self._settings
 
     @property
     def url(self) -> str:

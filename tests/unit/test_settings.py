@@ -96,6 +96,15 @@ def test_events_may_not_be_taken_longer_than_they_are_kept() -> None:
         load_settings({"PLAYHEAD_MAX_EVENT_AGE_DAYS": "7", "PLAYHEAD_RETENTION_DAYS": "7"})
 
 
+@pytest.mark.parametrize("name", ["PLAYHEAD_REFRESH_CRON", "PLAYHEAD_AGGREGATE_CRON", "PLAYHEAD_DRIFT_CHECK_CRON"])
+def test_when_jobs_run_must_be_a_cron_expression(name: str) -> None:
+    """A schedule is a cron expression or the word off; anything else stops the start, by name."""
+    for text in ("*/5 * * * *", "off"):
+        assert getattr(load_settings({name: text}), name.removeprefix("PLAYHEAD_").lower()) == text
+    with pytest.raises(SettingsError, match=f"{name}: .*61"):
+        load_settings({name: "61 * * * *"})
+
+
 def test_a_missing_country_database_is_told(tmp_path: Path) -> None:
     """The country database must be a file."""
     present = tmp_path / "country.mmdb"

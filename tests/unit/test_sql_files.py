@@ -10,7 +10,10 @@ import pytest
 
 CLICKHOUSE = Path(__file__).parents[2] / "clickhouse"
 MIGRATIONS = sorted(CLICKHOUSE.glob("migrations/*.sql"))
-FILES = [*MIGRATIONS, *sorted(CLICKHOUSE.glob("queries/*.sql"))]
+LISTS = {"covered_days", "every_metric", "every_sum"}
+"""Fragments that are lists of expressions, no statements."""
+FRAGMENTS = [path for path in sorted(CLICKHOUSE.glob("fragments/*.sql")) if path.stem not in LISTS]
+FILES = [*MIGRATIONS, *sorted(CLICKHOUSE.glob("queries/*.sql")), *FRAGMENTS]
 CREATED = re.compile(r"CREATE (?:OR REPLACE )?(TABLE|VIEW|MATERIALIZED VIEW)(?: IF NOT EXISTS)? (\w+)")
 # One process may hold one chDB path, and other tests of this worker may hold one: so the parser runs apart.
 PARSE = """
@@ -83,10 +86,11 @@ def test_it_names_what_it_reads_and_writes(path: Path) -> None:
 
 @each_file
 def test_it_names_its_parameters(path: Path) -> None:
-    """Each parameter of a statement is in its header, or in that of the view it hands its parameters to."""
+    """Each parameter of a statement is in its header, or in that of the view or fragment it hands its parameters to."""
+    headers = headers_of_objects() | {file.stem: header_of(file) for file in CLICKHOUSE.glob("fragments/*.sql")}
     header = header_of(path)
-    for view in re.findall(r"those of (\w+)", header):
-        header += headers_of_objects()[view]
+    for name in re.findall(r"those of (\w+)", header):
+        header += headers[name]
     assert set(re.findall(r"\{(\w+):", body_of(path))) <= set(re.findall(r"\w+", header))
 
 

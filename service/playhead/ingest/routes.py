@@ -92,6 +92,11 @@ class IngestApp:
         """What the buffer has written and what waits in it."""
         return self._buffer.stats
 
+    @property
+    def dropped_letters(self) -> int:
+        """Refused events that were counted and not kept, since the start."""
+        return self._letters.dropped
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; a sender that left gets none."""
         request = read_head(cast("HTTPScope", scope))

@@ -1,19 +1,34 @@
-"""Asks the database; every figure comes from clickhouse/queries and the views below them."""
+"""Asks the database; every figure comes from clickhouse/queries, the marts and the views below them."""
+
+import asyncio
+from typing import Literal
 
 import msgspec
 
 from playhead.errors import NotFoundError
+from playhead.rollup.refresh import RefreshState
 from playhead.serve.answers import (
     CountedStreamRow,
     RegistryEntry,
     StreamContent,
     StreamRow,
     SummedMetrics,
+    ValueMetrics,
 )
+from playhead.serve.cover import Cover, fetch_cover
 from playhead.serve.placements import decode_placements
 from playhead.serve.questions import Page, View
 from playhead.store.contract import Store
 from playhead.store.sql_files import query
+
+MAX_VALUES = 11_000
+"""Values a breakdown gives at most, those played most."""
+
+LINKED = frozenset({"", "organizer_id"})
+"""Dimensions whose marts keep who the viewers were, and when they were last seen."""
+
+REACH = frozenset({"viewers", "startup_ms_p50", "startup_ms_p95"})
+"""Columns that are dear to work out, so that a page of streams is found without them."""
 
 
 class StreamEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,34 +59,136 @@ class StreamEntry(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-async def fetch_streams(store: Store, view: View, page: Page) -> tuple[int, list[StreamRow]]:
-    """Return how many rows there are in all, and those of the page."""
-    parameters = msgspec.structs.asdict(view) | msgspec.structs.asdict(page)
-    rows = await store.fetch(query("streams"), CountedStreamRow, parameters)
-    if not rows and page.offset:
-        first = await store.fetch(query("streams"), CountedStreamRow, parameters | {"offset": 0, "limit": 1})
-        return sum(row.total for row in first), []
-    return (rows[0].total if rows else 0), [_without_total(row) for row in rows]
+class _Reach(msgspec.Struct, frozen=True):
+    value: str = ""
+    viewers: int | None = None
+    streams: int | None = None
+
+    def changes(self) -> dict[str, int]:
+        """Return what is known, by the names of the answers' fields."""
+        told = {"viewers": self.viewers, "streams": self.streams}
+        return {name: count for name, count in told.items() if count is not None}
+
+
+async def fetch_streams(store: Store, view: View, page: Page) -> tuple[RefreshState, int, list[StreamRow]]:
+    """Return how fresh the answer is, how many rows there are in all, and those of the page."""
+    cover = await fetch_cover(store, view, () if view.dimensions() else ("stream_daily",))
+    source = "stream_days" if cover.is_of_days_alone else "stream_days_and_sessions"
+    parameters = {
+        **_parameters(view, cover),
+        **msgspec.structs.asdict(page),
+        "dimensions": ["stream_id"],
+        "stream_ids": [],
+        "with_reach": True,
+    }
+    sql = query("streams", source)
+    if not cover.is_of_days_alone or page.sort in REACH or page.limit > MAX_VALUES:
+        rows = await store.fetch(sql, CountedStreamRow, parameters)
+        total = await _count_streams(store, sql, parameters, rows)
+    else:
+        found = await store.fetch(sql, CountedStreamRow, parameters | {"with_reach": False})
+        total = await _count_streams(store, sql, parameters | {"with_reach": False}, found)
+        of_page = {"stream_ids": [row.stream_id for row in found], "offset": 0}
+        rows = await store.fetch(sql, CountedStreamRow, parameters | of_page) if found else []
+    return cover.state, total, [_without_total(row) for row in rows]
+
+
+async def _count_streams(store: Store, sql: str, parameters: dict[str, object], rows: list[CountedStreamRow]) -> int:
+    """Return how many rows there are; a page beyond the last one does not tell."""
+    if not rows and parameters["offset"]:
+        rows = await store.fetch(sql, CountedStreamRow, parameters | {"offset": 0, "limit": 1})
+    return rows[0].total if rows else 0
 
 
 def _without_total(row: CountedStreamRow) -> StreamRow:
     return StreamRow(**{name: getattr(row, name) for name in StreamRow.__struct_fields__})
 
 
-async def fetch_summary(store: Store, view: View) -> SummedMetrics:
-    """Return every metric over all sessions of the view."""
-    rows = await store.fetch(query("summary"), SummedMetrics, msgspec.structs.asdict(view))
-    return rows[0] if rows else SummedMetrics()
+async def fetch_summary(store: Store, view: View) -> tuple[RefreshState, SummedMetrics]:
+    """Return how fresh the answer is, and every metric over all sessions of the view."""
+    mart = view.mart_key()
+    cover = await fetch_cover(store, view, ("dimension_daily",) if mart else ())
+    dimension, value = mart or ("", "")
+    reach = _pick_reach(cover, dimension)
+    parameters = {
+        **_parameters(view, cover),
+        "dimension": dimension,
+        "value": value,
+        "dimensions": [""],
+        "merge_viewers": reach == "merged",
+    }
+    rows, reached = await asyncio.gather(
+        store.fetch(query("summary", _days_source(cover)), SummedMetrics, parameters),
+        _fetch_reach(store, view, reach, parameters),
+    )
+    if not rows:
+        return cover.state, SummedMetrics()
+    return cover.state, msgspec.structs.replace(rows[0], **reached.get("", _Reach()).changes())
 
 
-async def fetch_stream(store: Store, view: View) -> tuple[StreamRow, StreamEntry]:
-    """Return the row and the entry of `view.stream_id`.
+async def fetch_breakdown(store: Store, view: View, by: str) -> tuple[RefreshState, list[ValueMetrics]]:
+    """Return how fresh the answer is, and every metric by the values of the dimension `by`, the most played first."""
+    if by == "stream_id":
+        state, _, streams = await fetch_streams(store, view, Page(limit=MAX_VALUES))
+        return state, [_as_value(row) for row in streams]
+    is_covered = view.mart_key() == ("", "")
+    cover = await fetch_cover(store, view, ("dimension_daily",) if is_covered else ())
+    parameters = {
+        **_parameters(view, cover),
+        "dimension": by,
+        "value": "",
+        "dimensions": [by],
+        "max_values": MAX_VALUES,
+    }
+    rows, reached = await asyncio.gather(
+        store.fetch(query("breakdown", _days_source(cover)), ValueMetrics, parameters),
+        _fetch_reach(store, view, _pick_reach(cover, by), parameters),
+    )
+    viewers = {value: reach.viewers for value, reach in reached.items()}
+    return cover.state, [msgspec.structs.replace(row, viewers=viewers.get(row.value, row.viewers)) for row in rows]
+
+
+def _days_source(cover: Cover) -> str:
+    return "dimension_days" if cover.is_of_days_alone else "dimension_days_and_sessions"
+
+
+def _pick_reach(cover: Cover, dimension: str) -> Literal["merged", "linked", "sessions"]:
+    """Return where distinct viewers come from: along with the sums, from viewers_daily, or from sessions alone."""
+    if cover.days and dimension not in LINKED:
+        return "sessions"
+    return "linked" if cover.is_of_days_alone and cover.are_viewers_settled else "merged"
+
+
+async def _fetch_reach(store: Store, view: View, reach: str, parameters: dict[str, object]) -> dict[str, "_Reach"]:
+    """Return distinct viewers, and streams where they are known, by value; none where they come with the sums."""
+    if reach == "merged":
+        return {}
+    if reach == "linked":
+        [counted] = await store.fetch(query("viewers_of_days"), _Reach, parameters)
+        return {"": counted}
+    whole = {"from_a": view.from_ms, "to_a": view.to_ms, "from_b": 0, "to_b": 0}
+    return {row.value: row for row in await store.fetch(query("reach"), _Reach, parameters | whole)}
+
+
+def _as_value(row: StreamRow) -> ValueMetrics:
+    figures = {name: getattr(row, name) for name in ValueMetrics.__struct_fields__ if name != "value"}
+    return ValueMetrics(value=row.stream_id, **figures)
+
+
+async def fetch_stream(store: Store, view: View) -> tuple[RefreshState, StreamRow, StreamEntry]:
+    """Return how fresh the answer is, the row and the entry of `view.stream_id`.
 
     Raises NotFoundError where nothing is known of it, or nothing that the view's organizer may know.
     """
     scope = {"stream_id": view.stream_id, "organizer_id": view.organizer_id}
-    entries = await store.fetch(query("stream_entry"), StreamEntry, scope)
+    entries, (state, _, rows) = await asyncio.gather(
+        store.fetch(query("stream_entry"), StreamEntry, scope),
+        fetch_streams(store, view, Page(limit=1, include_empty=True)),
+    )
     if not entries:
         raise NotFoundError("There is no such stream.")
-    _, rows = await fetch_streams(store, view, Page(limit=1, include_empty=True))
-    return (rows[0] if rows else StreamRow(stream_id=view.stream_id)), entries[0]
+    return state, rows[0] if rows else StreamRow(stream_id=view.stream_id), entries[0]
+
+
+def _parameters(view: View, cover: Cover) -> dict[str, object]:
+    return msgspec.structs.asdict(view) | cover.parameters() | {"bucket_length_ms": 0}

@@ -18,7 +18,7 @@ SORT_FIELDS = frozenset({
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """The sessions a question is about: a range [from_ms, to_ms) and filters, "" for none.
 
-    The fields are the parameters of metrics_by.
+    The fields are parameters of metric_sums.
     """
 
     from_ms: int
@@ -29,6 +29,18 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     device: str = ""
     stream_id: str = ""
     include_bots: bool = False
+
+    def dimensions(self) -> list[tuple[str, str]]:
+        """Return (dimension, value) of each filter by what sessions have; ("bots", "") where those are wanted too."""
+        named = [(name, getattr(self, name)) for name in ("provider", "country", "device")]
+        return [(name, value) for name, value in named if value] + ([("bots", "")] if self.include_bots else [])
+
+    def mart_key(self) -> tuple[str, str] | None:
+        """Return the (dimension, value) that these sessions are added up under; None: they are not."""
+        filters = self.dimensions() + ([("organizer_id", self.organizer_id)] if self.organizer_id else [])
+        if self.stream_id or self.include_bots or len(filters) > 1:
+            return None
+        return filters[0] if filters else ("", "")
 
     def previous(self) -> "View":
         """Return the same over the period of equal length before."""

@@ -10,6 +10,7 @@ import msgspec
 
 from playhead.errors import ForbiddenError, NotFoundError
 from playhead.ops.auth import Caller, OrganizerId
+from playhead.rollup.changed_days import note_stream_days
 from playhead.serve.answers import RegisteredStream
 from playhead.serve.placements import Placement, decode_placements
 from playhead.store.contract import Store
@@ -93,6 +94,8 @@ async def register(
         raise ForbiddenError("Only a key of the platform registers a stream.")
     version = None if before is None else _next_version(_visible(before, caller), caller)
     providers = msgspec.json.encode(registration.providers).decode()
+    if organizer_id != (before.organizer_id if before else ""):
+        await note_stream_days(store, stream_id)
     line = [stream_id, registration.title, organizer_id, registration.live, providers, version, 0]
     await _write(store, line)
     entry = msgspec.structs.asdict(registration) | {"stream_id": stream_id, "organizer_id": organizer_id}
@@ -102,6 +105,7 @@ async def register(
 async def unregister(store: Store, caller: Caller, stream_id: str) -> None:
     """Take the stream out of the registry; raises NotFoundError as `fetch_registered`."""
     before = _visible(await _find(store, stream_id), caller)
+    await note_stream_days(store, stream_id)
     await _write(store, [stream_id, "", "", False, "[]", _next_version(before, caller), 1])
 
 

@@ -1,7 +1,6 @@
 """The admin API's analytics calls."""
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -9,7 +8,6 @@ import msgspec
 from litestar import Request, Response, Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.openapi import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, OpenAPIType, Operation, Schema
 from litestar.params import FromPath, QueryParameter
 
 from playhead.errors import (
@@ -22,30 +20,23 @@ from playhead.errors import (
 from playhead.events import Provider
 from playhead.ops.auth import Caller
 from playhead.ops.problems import describe_problems
-from playhead.rollup.refresh import read_refresh_state
 from playhead.serve.answers import StreamAnswer, StreamRow, StreamsAnswer, SummaryAnswer
+from playhead.serve.csv_answers import AsCsvToo, send_csv, wants_csv
 from playhead.serve.queries import fetch_stream, fetch_streams, fetch_summary
 from playhead.serve.questions import SORT_FIELDS, Page, View, read_range, read_sort
-from playhead.serve.table import to_csv
+from playhead.serve.series_routes import SERIES_ROUTES
+from playhead.serve.session_routes import SESSION_ROUTES
 from playhead.store.contract import Store
 
 CSV_ROWS = 10_000_000
 MAX_LIMIT = 1000
+UNKNOWN = "unknown"
+STREAM_COLUMNS = sorted(StreamRow.__struct_fields__, key=lambda column: column != "stream_id")
 SORTS = [sign + field for field in sorted(SORT_FIELDS) for sign in ("", "-")]
 
 AnyRequest = Request[Any, Any, Any]
 
 _PROBLEMS = describe_problems(InvalidRequestError, UnauthorizedError, ForbiddenError, StoreUnavailableError)
-
-
-@dataclass
-class _AsCsvToo(Operation):
-    """An operation whose answer can be had as CSV instead of JSON."""
-
-    def __post_init__(self) -> None:
-        answer = (self.responses or {})["200"]
-        if isinstance(answer, OpenAPIResponse) and answer.content is not None:
-            answer.content["text/csv"] = OpenAPIMediaType(schema=Schema(type=OpenAPIType.STRING))
 
 
 def _query(description: str, name: str | None = None, **bounds: Any) -> QueryParameter:
@@ -58,7 +49,9 @@ async def provide_view(
     to_text: Annotated[str | None, _query("End, not included; a date is its 00:00; default now.", "to")] = None,
     organizer_id: Annotated[str, _query("Streams of this organizer only.", max_length=128)] = "",
     provider: Annotated[Provider | None, _query("Sessions of this provider only.")] = None,
-    country: Annotated[str, _query("Sessions from this country only, ISO 3166 alpha-2.", max_length=2)] = "",
+    country: Annotated[
+        str, _query("Sessions from this country only, ISO 3166 alpha-2; unknown: from none known.", max_length=7)
+    ] = "",
     device: Annotated[str, _query("Sessions on this kind of device only.", max_length=16)] = "",
     include_bots: Annotated[bool, _query("Count declared crawlers too.")] = False,
 ) -> View:
@@ -69,7 +62,7 @@ async def provide_view(
         to_ms=to_ms,
         organizer_id=caller.scope(organizer_id),
         provider=provider or "",
-        country=country.upper(),
+        country=country if country == UNKNOWN else country.upper(),
         device=device,
         include_bots=include_bots,
     )
@@ -79,7 +72,7 @@ async def provide_view(
     "/streams",
     summary="Streams with every metric",
     operation_id="list_streams",
-    operation_class=_AsCsvToo,
+    operation_class=AsCsvToo,
     responses=_PROBLEMS
     | {200: ResponseSpec(StreamsAnswer, generate_examples=False, description="A page; as CSV all rows.")},
 )
@@ -99,23 +92,12 @@ async def list_streams(
     """Return a page of the streams that had a session in the range; as CSV all of them."""
     field, is_descending = read_sort(sort)
     page = Page(sort=field, is_descending=is_descending, limit=limit, offset=offset, q=q, include_empty=include_empty)
-    state = await read_refresh_state(store)
-    if format_ == "csv" or "text/csv" in request.headers.get("accept", ""):
-        _, rows = await fetch_streams(store, view, msgspec.structs.replace(page, limit=CSV_ROWS, offset=0))
-        return _csv_response("streams", to_csv(rows, _columns(StreamRow)))
-    total, rows = await fetch_streams(store, view, page)
+    if wants_csv(request, format_):
+        _, _, rows = await fetch_streams(store, view, msgspec.structs.replace(page, limit=CSV_ROWS, offset=0))
+        return send_csv("streams", rows, STREAM_COLUMNS)
+    state, total, rows = await fetch_streams(store, view, page)
     answer = StreamsAnswer(from_=view.from_ms, to=view.to_ms, freshness_s=state.freshness_s, total=total, items=rows)
     return Response(answer)
-
-
-def _columns(row_type: type[msgspec.Struct]) -> list[str]:
-    names = list(row_type.__struct_fields__)
-    return sorted(names, key=lambda name: name != "stream_id")
-
-
-def _csv_response(name: str, text: str) -> Response[str]:
-    headers = {"Content-Disposition": f'attachment; filename="{name}.csv"'}
-    return Response(text, media_type="text/csv", headers=headers)
 
 
 @get(
@@ -123,8 +105,7 @@ def _csv_response(name: str, text: str) -> Response[str]:
 )
 async def get_summary(store: NamedDependency[Store], view: NamedDependency[View]) -> SummaryAnswer:
     """Return the metrics over all sessions in view, and the same for the period before."""
-    state = await read_refresh_state(store)
-    now, before = await asyncio.gather(fetch_summary(store, view), fetch_summary(store, view.previous()))
+    (state, now), (_, before) = await asyncio.gather(fetch_summary(store, view), fetch_summary(store, view.previous()))
     return SummaryAnswer(
         from_=view.from_ms,
         to=view.to_ms,
@@ -144,8 +125,7 @@ async def get_stream(
     store: NamedDependency[Store], view: NamedDependency[View], stream_id: FromPath[str]
 ) -> StreamAnswer:
     """Return a stream's row, its content and its registry entry; 404 where the caller may not know of it."""
-    state = await read_refresh_state(store)
-    row, entry = await fetch_stream(store, msgspec.structs.replace(view, stream_id=stream_id))
+    state, row, entry = await fetch_stream(store, msgspec.structs.replace(view, stream_id=stream_id))
     return StreamAnswer(
         from_=view.from_ms,
         to=view.to_ms,
@@ -160,7 +140,7 @@ def analytics_router() -> Router:
     """Return the routes below /analytics."""
     return Router(
         "/analytics",
-        route_handlers=[list_streams, get_summary, get_stream],
+        route_handlers=[list_streams, get_summary, get_stream, *SERIES_ROUTES, *SESSION_ROUTES],
         dependencies={"view": Provide(provide_view)},
         tags=["analytics"],
     )

@@ -10,7 +10,7 @@ FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def to_csv(rows: Iterable[msgspec.Struct], columns: Sequence[str]) -> str:
-    """Return RFC 4180 text with a header line; unknown figures are empty cells.
+    """Return RFC 4180 text with a header line; unknown figures are empty cells, lists have spaces in between.
 
     A text that a spreadsheet would take for a formula gets a leading apostrophe (OWASP, CSV injection).
     """
@@ -23,6 +23,13 @@ def to_csv(rows: Iterable[msgspec.Struct], columns: Sequence[str]) -> str:
 
 
 def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
-        return "'" + value
-    return "" if value is None else value
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case list():
+            return _cell(" ".join(map(str, value)))
+        case str() if value.startswith(FORMULA_STARTS):
+            return "'" + value
+    return value

@@ -1,5 +1,6 @@
 """The SQL files of the clickhouse/ folder: in the repository, or inside the installed package."""
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -8,14 +9,37 @@ _REPOSITORY = Path(__file__).parents[3] / "clickhouse"
 
 
 def sql_folder(name: str) -> Path:
-    """Return the folder `name` ("migrations" or "queries")."""
+    """Return the folder `name` ("migrations", "queries" or "fragments")."""
     return (_PACKAGED if _PACKAGED.is_dir() else _REPOSITORY) / name
 
 
 @cache
-def query(name: str) -> str:
-    """Return the text of clickhouse/queries/`name`.sql, without its last semicolon."""
-    return statement((sql_folder("queries") / f"{name}.sql").read_text(encoding="utf-8"))
+def query(name: str, sums_source: str = "") -> str:
+    """Return the text of clickhouse/queries/`name`.sql, without its last semicolon.
+
+    A word in it that is the name of a file in clickhouse/fragments stands for that file's text, and so do the words
+    there; `sums_source` names the fragment that this word stands for.
+    """
+    text = (sql_folder("queries") / f"{name}.sql").read_text(encoding="utf-8")
+    return statement(expand(_without_comments(text), sums_source))
+
+
+def expand(text: str, sums_source: str = "") -> str:
+    """Return `text` with every word that names a fragment, or is `sums_source`, replaced by what it stands for."""
+    fragments = _fragments()
+    with_source = re.sub(r"\bsums_source\b", sums_source, text)
+    return re.sub(r"\b\w+\b", lambda word: expand(fragments.get(word[0], "")) or word[0], with_source)
+
+
+@cache
+def _fragments() -> dict[str, str]:
+    files = sorted(sql_folder("fragments").glob("*.sql"))
+    texts = {file.stem: _without_comments(file.read_text(encoding="utf-8")).strip() for file in files}
+    return {name: f"({text})" if text.startswith("SELECT") else text for name, text in texts.items()}
+
+
+def _without_comments(text: str) -> str:
+    return re.sub(r"--[^\n]*\n", "", text)
 
 
 def statement(text: str) -> str:

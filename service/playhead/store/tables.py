@@ -5,7 +5,15 @@ import msgspec
 from playhead.settings import Settings
 from playhead.store.contract import Store
 
-KEPT_BY = {"playback_events": "event_day", "session_index": "touched_week", "sessions": "last_week"}
+KEPT_BY = {
+    "playback_events": "event_day",
+    "session_index": "touched_week",
+    "sessions": "last_week",
+    "stream_daily": "day",
+    "dimension_daily": "day",
+    "dimension_hourly": "day",
+    "viewers_daily": "day",
+}
 """Tables that PLAYHEAD_RETENTION_DAYS is about, and the column that says how old a row is."""
 
 SYNCED = ("playback_events", "session_index", "client_sessions")

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 import msgspec
 
 from playhead.errors import StoreError
-from playhead.events import EventRow
+from playhead.events import EVENT_COLUMNS, EventRow
 from playhead.ingest.dead_letters import DeadLetter
 from playhead.store.contract import Parameters, Row
 from playhead.store.sql_files import query
@@ -41,7 +41,7 @@ class FakeStore:
                 raise refusal
             self.letters += msgspec.json.Decoder(DeadLetter).decode_lines(lines)
             return
-        assert (table, tuple(columns)) == ("playback_events", EventRow.__struct_fields__)
+        assert (table, tuple(columns)) == ("playback_events", EVENT_COLUMNS)
         self.inserts.append(lines)
         await self.before_insert()
         if refusal := self.check(lines):

@@ -1,0 +1,44 @@
+"""A full rebuild of sessions and marts from the raw events, as an operator would run it."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import msgspec
+
+from benchmarks.service import environment
+
+COMMAND = ("dbt", "build", "--full-refresh")
+TIMEOUT_S = 7200.0
+
+
+class Rebuild(msgspec.Struct, frozen=True):
+    """Seconds of wall and CPU time of `playhead dbt build --full-refresh` with its tests, and its greatest process."""
+
+    elapsed_s: float
+    cpu_s: float
+    peak_rss_gib: float
+
+    def events_per_second(self, events: int) -> float:
+        """The rate for a history of `events`."""
+        return events / self.elapsed_s
+
+
+def rebuild(folder: Path) -> Rebuild:
+    """Rebuild the database of `folder`, whose service is stopped; raises RuntimeError with dbt's words if it fails."""
+    settings = environment(PLAYHEAD_DATA_DIR=str(folder), PLAYHEAD_SQL_PORT="0")
+    main = "import sys; from playhead.cli import main; sys.exit(main(sys.argv[1:]))"
+    log = folder / "rebuild.log"
+    began = time.perf_counter()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-c", main, *COMMAND], env=settings, cwd=folder, stdout=output, stderr=output
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+    elapsed_s = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"playhead {' '.join(COMMAND)} failed:\n{log.read_text(errors='replace')[-4000:]}")
+    return Rebuild(elapsed_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20)

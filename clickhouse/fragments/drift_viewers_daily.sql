@@ -1,0 +1,34 @@
+-- purpose: on which day the viewers of a day were last seen before, as built and by the sessions of all days
+-- parameters: day Date; first_day Date: days before it may be gone from the one side and not yet from the other
+-- reads: viewers_daily, sessions, streams
+SELECT is_built, key, arraySort(groupArray((seen_day, seen_viewers))) AS seen
+FROM (
+    SELECT
+        TRUE AS is_built,
+        concat(dimension, '=', value) AS key,
+        if(previous_day < {first_day:Date}, toDate(0), previous_day) AS seen_day,
+        sum(viewers) AS seen_viewers
+    FROM viewers_daily FINAL
+    ARRAY JOIN previous_days AS previous_day, previous_viewers AS viewers
+    WHERE day = {day:Date}
+    GROUP BY key, seen_day
+    UNION ALL
+    SELECT
+        FALSE AS is_built,
+        arrayJoin(arrayConcat(['='], if(organizer_id = '', [], [concat('organizer_id=', organizer_id)]))) AS key,
+        if(last_seen_day < {first_day:Date}, toDate(0), last_seen_day) AS seen_day,
+        count() AS seen_viewers
+    FROM (
+        SELECT organizer_id, client_id, maxIf(started_day, started_day < {day:Date}) AS last_seen_day
+        FROM (
+            SELECT r.organizer_id AS organizer_id, s.client_id AS client_id, toDate(s.started_at) AS started_day
+            FROM sessions AS s FINAL
+            LEFT ANY JOIN (SELECT stream_id, organizer_id FROM streams FINAL) AS r ON r.stream_id = s.stream_id
+            WHERE toDate(s.started_at) <= {day:Date} AND s.is_attempt AND NOT s.is_bot
+        )
+        GROUP BY organizer_id, client_id
+        HAVING max(started_day) = {day:Date}
+    )
+    GROUP BY key, seen_day
+)
+GROUP BY is_built, key

@@ -1,0 +1,27 @@
+-- purpose: sums to metrics: the one definition of each, for an aggregation over rows of every_sum that are named s
+-- The formulas are in docs/metrics.md. NULL is a figure that cannot be known. Distinct counts and startup_quantiles_ms
+-- (p50, p95) come from the query, since what they are made of differs.
+sum(s.sessions) AS sessions,
+sum(s.attempts) AS attempts,
+sum(s.plays) AS plays,
+sum(s.total_playing_ms) / 1000 AS playing_time_s,
+sum(s.total_playing_hidden_ms) / 1000 AS playing_hidden_time_s,
+if(plays = 0, NULL, playing_time_s / plays) AS avg_playing_time_s,
+sum(s.known_startups) AS startups,
+if(startups = 0, NULL, toUInt64(round(startup_quantiles_ms[1]))) AS startup_ms_p50,
+if(startups = 0, NULL, toUInt64(round(startup_quantiles_ms[2]))) AS startup_ms_p95,
+sum(s.rebuffering_known_plays) AS rebuffering_plays,
+if(rebuffering_plays = 0, NULL, sum(s.total_rebuffers)) AS rebuffer_count,
+if(rebuffering_plays = 0, NULL, sum(s.total_rebuffer_ms) / 1000) AS rebuffer_time_s,
+sum(s.total_demand_ms) AS demand_ms,
+if(demand_ms = 0, NULL, sum(s.total_rebuffer_ms) / demand_ms) AS rebuffer_ratio,
+if(attempts = 0, NULL, sum(s.failed_attempts) / attempts) AS failure_rate,
+if(attempts = 0, NULL, sum(s.business_error_attempts) / attempts) AS business_error_rate,
+if(attempts = 0, NULL, sum(s.error_attempts) / attempts) AS error_rate,
+if(attempts = 0, NULL, sum(s.ebvs_attempts) / attempts) AS ebvs_rate,
+sum(s.total_bitrate_known_ms) AS bitrate_known_ms,
+if(bitrate_known_ms = 0, NULL, sum(s.total_bitrate_kbps_ms) / bitrate_known_ms) AS avg_bitrate_kbps,
+max(s.peak) AS peak_concurrent,
+if(peak_concurrent = 0, NULL, argMax(s.peak_ms, (s.peak, -s.peak_ms))) AS peak_at,
+sum(s.scored_attempts) AS scores,
+if(scores = 0, NULL, toFloat64(sum(s.total_score)) / scores) AS qoe_score

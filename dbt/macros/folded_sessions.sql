@@ -1,0 +1,111 @@
+{#
+  A view over `sessions` that sees to it first that they are up to date with the events, by the statements that the
+  service's refresh uses: those that have changed, or with --full-refresh all of them, in slices of bounded size.
+#}
+{% materialization folded_sessions, adapter='clickhouse' %}
+  {%- set target = this.incorporate(type='view') -%}
+  {{ run_hooks(pre_hooks) }}
+  {%- set sessions = refold_every_session() if should_full_refresh() else refold_stale_sessions() -%}
+  {%- do log(this.identifier ~ ': ' ~ sessions ~ ' sessions refolded', info=true) -%}
+  {%- call statement('main') %}{{ get_create_view_as_sql(target, sql) }}{% endcall -%}
+  {{ run_hooks(post_hooks) }}
+  {{ return({'relations': [target]}) }}
+{% endmaterialization %}
+
+
+{# Refold the sessions with inserts that their row has not seen, since the last mark of the refresh; how many. #}
+{% macro refold_stale_sessions() %}
+  {%- set query %}
+    select toString(greatest(max(refreshed_until), toDateTime64(60, 3, 'UTC')) - toIntervalMinute(1))
+    from {{ source('playhead', 'refresh_marks') }}
+  {%- endset -%}
+  {%- set touched_since = run_query(query).columns[0].values()[0] -%}
+  {%- set state = namespace(sessions=0, is_done=false, session_id='00000000-0000-0000-0000-000000000000', stream_id='') -%}
+  {%- for _ in range(100000) if not state.is_done -%}
+    {%- set batch_id = new_batch_id() -%}
+    {%- do run_query(scope_stale_sessions(
+      batch_id=batch_id, max_rows=var('events_per_refold'), touched_since=touched_since,
+      after_session_id=state.session_id, after_stream_id=state.stream_id
+    )) -%}
+    {%- set ends = run_query(scope_end(batch_id=batch_id)).rows -%}
+    {%- if ends -%}
+      {%- do run_query(fold_in_time(batch_id)) -%}
+      {%- set state.sessions = state.sessions + ends[0]['sessions'] | int -%}
+      {%- set state.session_id, state.stream_id = ends[0]['session_id'], ends[0]['stream_id'] -%}
+    {%- else -%}
+      {%- set state.is_done = true -%}
+    {%- endif -%}
+  {%- endfor -%}
+  {{ return(state.sessions) }}
+{% endmacro %}
+
+
+{# Refold every session whose events are all there still, slice after slice of their ids; how many. #}
+{% macro refold_every_session() %}
+  {%- set query %}
+    select toString(max(session_id)) as last_session_id, count() as sessions
+    from (
+      select
+        session_id,
+        intDiv(sum(session_rows) over (order by session_id rows unbounded preceding) - session_rows,
+               {{ var('events_per_refold') }}) as slice
+      from (
+        select session_id, sum(inserted_rows) as session_rows
+        from {{ source('playhead', 'session_index') }}
+        group by session_id
+      )
+    )
+    group by slice
+    order by slice
+  {%- endset -%}
+  {%- set state = namespace(sessions=0, after='00000000-0000-0000-0000-000000000000') -%}
+  {%- for slice in run_query(query).rows -%}
+    {%- set batch_id = new_batch_id() -%}
+    {%- do run_query(scope_sessions_between(batch_id, state.after, slice['last_session_id'])) -%}
+    {%- do run_query(fold_in_time(batch_id)) -%}
+    {%- set state.after, state.sessions = slice['last_session_id'], state.sessions + slice['sessions'] | int -%}
+  {%- endfor -%}
+  {{ return(state.sessions) }}
+{% endmacro %}
+
+
+{#
+  Settle that a batch takes on every session in (after, up_to], stale or not. Sessions that began before the oldest
+  event that is surely kept stay as they are: what is left of their events would make another session of them.
+#}
+{% macro scope_sessions_between(batch_id, after, up_to) %}
+  insert into {{ source('playhead', 'refold_scope') }} (
+    batch_id, session_id, stream_id, days, inserted_rows, was_first_day, was_last_day
+  )
+  select '{{ batch_id }}', i.session_id, i.stream_id, i.session_days, i.session_rows, s.was_first_day, s.was_last_day
+  from (
+    select session_id, stream_id, groupUniqArrayArray(days) as session_days, sum(inserted_rows) as session_rows
+    from {{ source('playhead', 'session_index') }}
+    where session_id > '{{ after }}' and session_id <= '{{ up_to }}'
+    group by session_id, stream_id
+    having arrayMin(session_days) >= toInt32(toDate(now('UTC'))) - {{ retention_days() }} + 2
+  ) as i
+  left join (
+    select session_id, stream_id, min(toDate(started_at)) as was_first_day, max(toDate(last_at)) as was_last_day
+    from {{ source('playhead', 'sessions') }}
+    where session_id > '{{ after }}' and session_id <= '{{ up_to }}'
+    group by session_id, stream_id
+  ) as s on s.session_id = i.session_id and s.stream_id = i.stream_id
+{% endmacro %}
+
+
+{# Fold a batch, or fail: marts take it that what a refold has read is stored within a minute (see mart_builds). #}
+{% macro fold_in_time(batch_id) %}
+  {{ fold_scope(batch_id=batch_id, max_events=max_session_events()) }}
+  settings max_execution_time = 50
+{% endmacro %}
+
+
+{% macro new_batch_id() %}
+  {{ return(run_query('select toString(generateUUIDv4())').columns[0].values()[0]) }}
+{% endmacro %}
+
+
+{% macro max_session_events() -%}
+  {{ env_var('DBT_PLAYHEAD_MAX_SESSION_EVENTS', '20000') | int }}
+{%- endmacro %}

@@ -1,0 +1,7 @@
+{{ config(materialized='ephemeral') }}
+{{ session_fold(
+    playback_events=source('playhead', 'playback_events') ~ ' ' ~ newest(),
+    refold_scope=source('playhead', 'refold_scope'),
+    max_events=max_session_events(),
+    batch_id='00000000-0000-0000-0000-000000000000'
+) }}
