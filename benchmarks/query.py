@@ -116,4 +116,8 @@ def _ask(folder: Path, midnight_ms: int, requests: int) -> list[Asked]:
     admin_key = secrets.token_hex(32)
     with running_service(folder, admin_key) as url, connect(url, admin_key) as admin:
         world = look_around(admin, Catalogue(STREAMS, SEED), day, day + timedelta(days=DAYS))
-        return list(ask_everything(admin, world, requests, SEED))
+        asked = []
+        for answer in ask_everything(admin, world, requests, SEED):
+            print(f"  {answer.kind}, {answer.days} days: p95 {answer.p95_ms:.1f} ms", flush=True)
+            asked.append(answer)
+        return asked

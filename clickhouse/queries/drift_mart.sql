@@ -1,6 +1,6 @@
 -- purpose: compare a day of a mart with what its sessions add up to now, row by row and figure by figure
 -- grain: one row; sums_source: the figures by key, as built and as worked out (fragments drift_*)
--- parameters: those of the fragment
+-- parameters: what the source takes
 -- The union gives both sides the same types, and text is the same for two NaN.
 SELECT
     count() AS checked,

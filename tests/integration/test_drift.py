@@ -272,7 +272,7 @@ async def test_few_rows_at_a_time_find_the_same(history: ClientStore) -> None:
     """However small the slices, each session is compared once."""
     name = (await sessions_of(history, DAY))[0]
     await plant(history, "sessions", "playing_ms + 1 AS playing_ms", f"session_id = '{id_of(name)}'")
-    found = finding(await check_drift(history, msgspec.structs.replace(SETTINGS, refold_rows=10)), Subject.SESSIONS)
+    found = finding(await check_drift(history, msgspec.structs.replace(SETTINGS, refold_rows=20)), Subject.SESSIONS)
     assert (found.checked, found.differing, found.examples) == (6, 1, (name,))
 
 

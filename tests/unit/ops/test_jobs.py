@@ -18,6 +18,7 @@ from playhead.ops.jobs.runs import Trigger
 from playhead.ops.jobs.schedule import Scheduler, cron_triggers
 from playhead.rollup.dbt import DbtResult
 from playhead.settings import Settings
+from playhead.store.contract import Store
 from tests.unit.ingest.fake_store import FakeStore
 
 pytestmark = pytest.mark.anyio
@@ -109,16 +110,21 @@ async def test_aggregate_tells_what_dbt_says(monkeypatch: pytest.MonkeyPatch) ->
         done.append("refresh")
         return "3 sessions refolded"
 
+    async def note(_: Store) -> None:
+        await asyncio.sleep(0)
+        done.append("note days")
+
     async def run(_: Settings, arguments: Sequence[str], *, database: str) -> DbtResult:
         await asyncio.sleep(0)
         done.append((arguments, database))
         return DbtResult(status=0, output="12:00:01  Running\n12:00:02  Done. PASS=5 ERROR=0 TOTAL=5\n")
 
     monkeypatch.setattr(catalog, "refresh", refresh)
+    monkeypatch.setattr(catalog, "note_lately_changed_days", note)
     told = await aggregate(FakeStore(), Settings(), run)
     assert (told, done) == (
         "3 sessions refolded; dbt: Done. PASS=5 ERROR=0 TOTAL=5",
-        ["refresh", (["build"], "fake")],
+        ["refresh", "note days", (["run"], "fake")],
     )
 
 
@@ -128,9 +134,13 @@ async def test_aggregate_fails_with_dbt(monkeypatch: pytest.MonkeyPatch) -> None
     async def refresh(*_: object) -> str:
         return await asyncio.sleep(0, "")
 
+    async def note(_: Store) -> None:
+        await asyncio.sleep(0)
+
     async def run(*_: object, **__: object) -> DbtResult:
         return await asyncio.sleep(0, DbtResult(status=1, output="a test failed\n"))
 
     monkeypatch.setattr(catalog, "refresh", refresh)
+    monkeypatch.setattr(catalog, "note_lately_changed_days", note)
     with pytest.raises(JobError, match="status 1:\na test failed"):
         await aggregate(FakeStore(), Settings(), run)

@@ -1,16 +1,19 @@
 """/metrics: it always answers, asks the database little, and tells what it is told."""
 
 import asyncio
+import re
 
 import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from playhead.errors import StoreUnavailableError
-from playhead.ops.metric_families import FlushFigures, IngestCounts, IngestFigures
+from playhead.ops.metric_families import DatabaseFigures, FlushFigures, IngestCounts, IngestFigures, all_families
 from playhead.ops.metrics import KEPT_S, Metrics
+from playhead.rollup.drift_checks import DriftReport
 from playhead.store.contract import Parameters, Row
 from playhead.store.sql_files import query
+from tests.stores import repository
 from tests.unit.ingest.fake_store import FakeStore
 
 pytestmark = pytest.mark.anyio
@@ -128,6 +131,15 @@ async def test_the_database_is_asked_once_in_a_while() -> None:
     store.is_down = False
     clock.now += KEPT_S
     assert (await told(metrics))["database_up", ""] == 1
+
+
+def test_every_metric_is_documented() -> None:
+    """docs/operations.md has each by the name it is told by, and no other."""
+    database = DatabaseFigures(freshness_s=1, letters=1, jobs=[], drift=DriftReport(checked_at=1))
+    families = list(all_families(INGEST, database))
+    names = {family.name + "_total" * (family.type == "counter") for family in families}
+    page = (repository() / "docs" / "operations.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"playhead_\w+", page)) == names
 
 
 async def test_two_applications_share_nothing() -> None:

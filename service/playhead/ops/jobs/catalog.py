@@ -21,13 +21,13 @@ async def refresh(store: Store, settings: Settings) -> str:
 
 
 async def aggregate(store: Store, settings: Settings, run: RunDbt = run_dbt) -> str:
-    """Refold the sessions that changed, then build and test the marts by dbt.
+    """Refold the sessions that changed, then build the marts that changed by dbt (`playhead dbt build` tests them too).
 
     Returns dbt's own summary; raises JobError with the end of what dbt printed where it failed.
     """
     refolded = await refresh(store, settings)
     await note_lately_changed_days(store)
-    result = await run(settings, ["build"], database=store.database)
+    result = await run(settings, ["run"], database=store.database)
     if result.status:
         raise JobError(f"dbt ended with status {result.status}:\n{result.output.strip()}")
     return f"{refolded}; dbt: {_last_line(result.output)}"
