@@ -67,11 +67,19 @@ demo: $(RUN_STAMP) ## run, with simulated viewers of the last days and of now; C
 	$(BIN)/playhead serve
 
 .PHONY: bench
-bench: bench-ingest ## run every benchmark
+bench: bench-ingest bench-query bench-compare ## run every benchmark; some hours
 
 .PHONY: bench-ingest
 bench-ingest: $(DEV_STAMP) ## measure ingest: events acknowledged a second, and how that compares to the engine alone
 	$(BIN)/python -m benchmarks ingest $(ARGS)
+
+.PHONY: bench-query
+bench-query: $(DEV_STAMP) ## measure answers, a rebuild, a refresh and the disk at 10 and 100 million events; two hours
+	$(BIN)/python -m benchmarks query $(ARGS)
+
+.PHONY: bench-compare
+bench-compare: $(DEV_STAMP) ## the same for the design this replaces, in Postgres, on 2 million events; needs postgresql
+	$(BIN)/python -m benchmarks compare $(ARGS)
 
 .PHONY: bench-soak
 bench-soak: $(DEV_STAMP) ## compare every answer with the oracle over 500 random worlds on each engine; half an hour or more

@@ -4,18 +4,18 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
 from benchmarks.service import environment
 
-COMMAND = ("dbt", "build", "--full-refresh")
-TIMEOUT_S = 7200.0
+FULL_REFRESH = ("dbt", "build", "--full-refresh")
 
 
 class Rebuild(msgspec.Struct, frozen=True):
-    """Seconds of wall and CPU time of `playhead dbt build --full-refresh` with its tests, and its greatest process."""
+    """Seconds of wall and CPU time of a run of dbt, and the memory of its greatest process."""
 
     elapsed_s: float
     cpu_s: float
@@ -26,19 +26,19 @@ class Rebuild(msgspec.Struct, frozen=True):
         return events / self.elapsed_s
 
 
-def rebuild(folder: Path) -> Rebuild:
-    """Rebuild the database of `folder`, whose service is stopped; raises RuntimeError with dbt's words if it fails."""
+def rebuild(folder: Path, command: Sequence[str] = FULL_REFRESH) -> Rebuild:
+    """Run `playhead COMMAND` on `folder`, whose service is stopped; raises RuntimeError with its words if it fails."""
     settings = environment(PLAYHEAD_DATA_DIR=str(folder), PLAYHEAD_SQL_PORT="0")
     main = "import sys; from playhead.cli import main; sys.exit(main(sys.argv[1:]))"
     log = folder / "rebuild.log"
     began = time.perf_counter()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-c", main, *COMMAND], env=settings, cwd=folder, stdout=output, stderr=output
+            [sys.executable, "-c", main, *command], env=settings, cwd=folder, stdout=output, stderr=output
         )
         _, status, usage = os.wait4(process.pid, 0)
     elapsed_s = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise RuntimeError(f"playhead {' '.join(COMMAND)} failed:\n{log.read_text(errors='replace')[-4000:]}")
+        raise RuntimeError(f"playhead {' '.join(command)} failed:\n{log.read_text(errors='replace')[-4000:]}")
     return Rebuild(elapsed_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 2**20)

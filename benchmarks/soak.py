@@ -26,7 +26,7 @@ SEARCH = {"PLAYHEAD_TEST_HYPOTHESIS": "search"}
 """Without it hypothesis would tell the same worlds every time, whatever the seed."""
 MAX_SEED = 2**32
 ROUND_TIMEOUT_S = 1800
-TAIL_LINES = 80
+TOLD_LINES = 80
 _PASSED = re.compile(r"(\d+) passing")
 _SKIPPED = re.compile(r"\d+ skipped: needs .*")
 
@@ -102,9 +102,16 @@ def _run_round(asked: Round) -> Round:
         asked,
         worlds=WORLDS_AT_ONCE * sum(map(int, _PASSED.findall(ended.stdout))),
         elapsed_s=time.monotonic() - began,
-        trouble="\n".join(ended.stdout.splitlines()[-TAIL_LINES:]) if ended.returncode else "",
+        trouble=_trouble(ended.stdout) if ended.returncode else "",
         skipped=skipped[0] if skipped else "",
     )
+
+
+def _trouble(output: str) -> str:
+    """Return what pytest says of an assertion, or the end of its output where it was something else."""
+    lines = output.splitlines()
+    told = [line for line in lines if line.startswith("E ")]
+    return "\n".join(told[:TOLD_LINES] or lines[-TOLD_LINES:])
 
 
 def _command(asked: Round) -> list[str]:

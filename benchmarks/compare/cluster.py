@@ -77,7 +77,7 @@ class Cluster(msgspec.Struct, frozen=True):
 
     def version(self) -> str:
         """Return the server's version."""
-        return self.run_sql("SHOW server_version")[0]
+        return self.run_sql("SHOW server_version")[0].split()[0]
 
 
 @contextmanager

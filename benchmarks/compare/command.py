@@ -87,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _measure_playhead(folder: Path, loaded: Loaded, ranges: list[Range]) -> Measured:
-    built = rebuild(folder)
+    built = rebuild(folder, ("dbt", "run"))
     sizes = msgspec.json.decode(run_module("sizes", str(folder), timeout_s=TIMEOUT_S), type=Sizes)
     admin_key = secrets.token_hex(32)
     with running_service(folder, admin_key) as url, connect(url, admin_key) as admin:
