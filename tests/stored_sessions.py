@@ -19,7 +19,7 @@ from tests.oracle.sessions import OracleSession
 from tests.stores import insert_events
 
 QUANTILES = frozenset({"startup_ms_p50", "startup_ms_p95"})
-TOLERANCE = 1e-8
+TOLERANCE = 1e-6
 """Of small fractions: scores are kept with nine digits."""
 
 READ_SESSIONS = """

@@ -33,8 +33,13 @@ async def fit_tables(store: Store, settings: Settings) -> None:
     """
     for table, column in KEPT_BY.items():
         ttl = f"{column} + toIntervalDay({settings.retention_days})"
-        if f"TTL {ttl}" not in await _read_engine(store, table):
-            await store.execute(f"ALTER TABLE {table} MODIFY TTL {ttl} SETTINGS materialize_ttl_after_modify = 0")
+        engine = await _read_engine(store, table)
+        if f"TTL {ttl}" not in engine:
+            # Parts of a table that had none know no age: without it they would be kept for ever.
+            is_first = int(" TTL " not in engine)
+            await store.execute(
+                f"ALTER TABLE {table} MODIFY TTL {ttl} SETTINGS materialize_ttl_after_modify = {is_first}"
+            )
     for table in SYNCED:
         is_synced = "fsync_after_insert = 1" in await _read_engine(store, table)
         if settings.fsync and not is_synced:
