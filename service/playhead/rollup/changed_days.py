@@ -1,10 +1,7 @@
 """Notes which days changed beyond what every refold notes by itself (table changed_days)."""
 
-from playhead.rollup.refresh import LOOK_BACK_MS, read_refresh_state
 from playhead.store.contract import Store
 from playhead.store.sql_files import query
-
-NS_OF_MS = 1_000_000
 
 LOOK_BACK_OF_NOTES_MS = 3_600_000
 """Longer than from one build of the marts to the next."""
@@ -17,9 +14,7 @@ async def note_lately_changed_days(store: Store) -> None:
     two leaves a day that looks settled. So this is for the start of a process, before marts are trusted, and for
     each build of the marts, since the process that was killed may be another one.
     """
-    state = await read_refresh_state(store)
-    since_ms = max(min(state.refreshed_until_ms, state.now_ms - LOOK_BACK_OF_NOTES_MS) - LOOK_BACK_MS, 0)
-    await store.execute(query("note_changed_days"), {"since_version": since_ms * NS_OF_MS})
+    await store.execute(query("note_changed_days"), {"look_back_ms": LOOK_BACK_OF_NOTES_MS})
 
 
 async def note_stream_days(store: Store, stream_id: str) -> None:
