@@ -18,7 +18,7 @@ from benchmarks.machine import as_lines, describe_machine
 from benchmarks.query_report import Measured, Result, as_tables, missed_musts
 from benchmarks.questions import first_day
 from benchmarks.raw import RawTime
-from benchmarks.rebuild import rebuild
+from benchmarks.rebuild import rebuild, settle
 from benchmarks.refold import Refold
 from benchmarks.service import run_module, running_service
 from benchmarks.sizes import Sizes
@@ -81,6 +81,8 @@ def _measure(parent: Path, events: int, options: argparse.Namespace) -> Measured
     history = _make_history(folder, events)
     print(f"\n{events:,} events in {folder}: made", flush=True)
     built = rebuild(folder) if "rebuild" in parts else None
+    if built:
+        settle(folder)
     sizes = (
         msgspec.json.decode(run_module("sizes", str(folder), timeout_s=TIMEOUT_S), type=Sizes)
         if "bytes" in parts

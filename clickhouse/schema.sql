@@ -112,7 +112,7 @@ ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(day)
 ORDER BY (dimension, value, day)
 TTL day + toIntervalDay(400)
-SETTINGS ttl_only_drop_parts = 1;
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 128;
 
 CREATE TABLE dimension_hourly
 (
@@ -152,7 +152,7 @@ ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(day)
 ORDER BY (dimension, value, hour_ms)
 TTL day + toIntervalDay(400)
-SETTINGS ttl_only_drop_parts = 1;
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 512;
 
 CREATE TABLE drift_checks
 (
@@ -931,7 +931,7 @@ ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(day)
 ORDER BY (stream_id, day)
 TTL day + toIntervalDay(400)
-SETTINGS ttl_only_drop_parts = 1;
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 256;
 
 CREATE TABLE streams
 (

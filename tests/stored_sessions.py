@@ -9,7 +9,7 @@ import msgspec
 
 from playhead.events import EventRow
 from playhead.rollup.refresh import refresh_sessions
-from playhead.serve.queries import fetch_streams, fetch_summary
+from playhead.serve.queries import fetch_streams, fetch_summaries
 from playhead.serve.questions import Page, View
 from playhead.settings import Settings
 from playhead.store.clients import ClientStore
@@ -109,7 +109,7 @@ def view_of(question: Question) -> View:
 
 async def ask_summary(store: ClientStore, question: Question) -> dict[str, Any]:
     """Return the metrics over all sessions in view."""
-    _, summed = await fetch_summary(store, view_of(question))
+    _, summed, _ = await fetch_summaries(store, view_of(question))
     return msgspec.structs.asdict(summed)
 
 

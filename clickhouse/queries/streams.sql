@@ -2,8 +2,7 @@
 -- grain: one stream that had a session in the range; with include_empty every registered stream too
 -- parameters: what the source takes; organizer_id, stream_id ('' for any); q (part of id or title), include_empty;
 --   sort, is_descending, limit, offset
---   stream_ids Array(String): of these only, empty for any
---   with_reach Bool: false leaves viewers 0 and startup times wrong, which is cheaper, to find the page first
+--   with_reach Bool: false leaves viewers 0 and startup times wrong, which is cheaper; streams_reach has them
 -- reads: sums_source: stream_days or stream_days_and_sessions; streams
 SELECT
     if(m.value = '', r.stream_id, m.value) AS stream_id,
@@ -34,7 +33,6 @@ FULL OUTER JOIN (
         AND ({stream_id:String} = '' OR stream_id = {stream_id:String})
 ) AS r ON r.stream_id = m.value
 WHERE (m.value != '' OR {include_empty:Bool})
-    AND (empty({stream_ids:Array(String)}) OR stream_id IN {stream_ids:Array(String)})
     AND ({q:String} = '' OR positionCaseInsensitiveUTF8(concat(stream_id, ' ', ifNull(title, '')), {q:String}) > 0)
 ORDER BY
     isNull(multiIf(

@@ -1,9 +1,18 @@
 -- purpose: distinct viewers over days in a row: of each day those who had no attempt on an earlier one of them
--- grain: one row
--- parameters: dimension, value String; from_day, to_day Date: the days, the last one not included
+-- grain: one period; 0: the days from split_day on, 1: those before it, each counted for itself
+-- parameters: dimension, value String; from_day, to_day Date: the days, the last one not included; split_day Date
 -- reads: viewers_daily
-SELECT toUInt64(sum(arraySum(
-    (previous_day, viewers) -> if(previous_day < {from_day:Date}, viewers, 0), previous_days, previous_viewers
-))) AS viewers
+SELECT
+    toUInt8(day < {split_day:Date}) AS period,
+    toUInt64(sum(arraySum(
+        (previous_day, viewers) -> if(
+            previous_day < if(day < {split_day:Date}, {from_day:Date}, greatest({from_day:Date}, {split_day:Date})),
+            viewers,
+            0
+        ),
+        previous_days,
+        previous_viewers
+    ))) AS viewers
 FROM viewers_daily FINAL
 WHERE dimension = {dimension:String} AND value = {value:String} AND day >= {from_day:Date} AND day < {to_day:Date}
+GROUP BY period

@@ -26,7 +26,14 @@ pytestmark = pytest.mark.anyio
 
 DAY_MS = 86_400_000
 SETTINGS = Settings(drift_check_days=0)
-TODAY = int(time.time() * 1000) // DAY_MS
+
+
+def today() -> int:
+    """Return the day it is now, since 1970; a run of the tests may go past midnight."""
+    return int(time.time() * 1000) // DAY_MS
+
+
+TODAY = today()
 DAY = datetime.fromtimestamp((TODAY - 4) * 86_400, UTC).date()
 STREAMS = [["red-1", "red"], ["red-2", "red"], ["blue-1", "blue"]]
 
@@ -278,7 +285,7 @@ async def test_few_rows_at_a_time_find_the_same(history: ClientStore) -> None:
 
 async def test_a_sample_holds_the_newest_day(history: ClientStore) -> None:
     """Of the days there are so many are chosen, the newest closed one always among them; today is not closed."""
-    await insert_events(history, viewed("red-1", "c", TODAY))
+    await insert_events(history, viewed("red-1", "c", today()))
     await refresh_sessions(history, SETTINGS)
     chosen = [await check_drift(history, msgspec.structs.replace(SETTINGS, drift_check_days=n)) for n in (1, 2, 7)]
     assert [report.days for report in chosen] == [1, 2, 3]
@@ -287,7 +294,7 @@ async def test_a_sample_holds_the_newest_day(history: ClientStore) -> None:
 
 async def test_days_at_the_end_of_retention_are_left_alone(history: ClientStore) -> None:
     """What may be partly gone is not compared."""
-    report = await check_drift(history, msgspec.structs.replace(SETTINGS, retention_days=14))
+    report = await check_drift(history, msgspec.structs.replace(SETTINGS, retention_days=14 + today() - TODAY))
     assert {one.day for one in report.findings} == {DAY + timedelta(days=1), DAY}
 
 

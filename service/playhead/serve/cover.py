@@ -1,5 +1,6 @@
 """Which part of a question the marts may answer, and which the sessions must: the smallest cover that is fresh."""
 
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 import msgspec
@@ -13,6 +14,8 @@ DAY_MS = 86_400_000
 LAST_DAY = 65_535
 """The last day the engine's Date knows (2149); nothing can be stored of later ones."""
 EPOCH = date(1970, 1, 1)
+FIRST_DAY = "1970-01-01"
+VIEWERS = "viewers_daily"
 
 Range = tuple[int, int]
 """[from, to) in ms since the epoch."""
@@ -31,6 +34,22 @@ class Cover(msgspec.Struct, frozen=True, kw_only=True):
         """Whether no session has to be read."""
         return not self.ranges
 
+    @property
+    def first_day(self) -> str:
+        """The first of `days`."""
+        return _to_date(self.days.start)
+
+    def join(self, before: "Cover") -> "Cover | None":
+        """Return a cover of this and of the days `before` it, if neither needs sessions."""
+        if not (self.is_of_days_alone and before.is_of_days_alone):
+            return None
+        return Cover(
+            days=range(before.days.start, self.days.stop),
+            ranges=(),
+            are_viewers_settled=self.are_viewers_settled and before.are_viewers_settled,
+            state=self.state,
+        )
+
     def parameters(self) -> dict[str, object]:
         """Return the cover as the parameters of the queries' sources."""
         (from_a, to_a), (from_b, to_b) = (*self.ranges, (0, 0), (0, 0))[:2]
@@ -38,24 +57,65 @@ class Cover(msgspec.Struct, frozen=True, kw_only=True):
         return bounds | {"from_day": _to_date(self.days.start), "to_day": _to_date(self.days.stop)}
 
 
-class _Freshness(msgspec.Struct, frozen=True):
-    now_ms: int
-    refreshed_until_ms: int
-    stale_days: list[date]
-    are_viewers_settled: bool
+class _Mark(msgspec.Struct, frozen=True):
+    kind: str
+    day_number: int
+    version: int
 
 
-async def fetch_cover(store: Store, view: View, models: tuple[str, ...]) -> Cover:
-    """Return the cover of `view` by the marts `models`; none of them: by sessions alone."""
-    days = whole_days(view) if models else range(0)
-    bounds = {"from_day": _to_date(days.start), "to_day": _to_date(days.stop), "models": list(models)}
-    [freshness] = await store.fetch(query("cover"), _Freshness, bounds)
+class Freshness(msgspec.Struct, frozen=True):
+    """When each day (since 1970) changed, and up to when it is built, by mart; versions in ns."""
+
+    changed: dict[int, int]
+    built: dict[str, dict[int, int]]
+    state: RefreshState
+
+    def stale_days(self, days: range, models: Iterable[str]) -> list[int]:
+        """Return those of `days` that changed since one of the marts `models` was built."""
+        return sorted(
+            day
+            for day, changed in self.changed.items()
+            if day in days and any(self.built[model].get(day, 0) <= changed for model in models)
+        )
+
+    def are_viewers_settled(self, days: range) -> bool:
+        """Tell whether viewers_daily is newer, on each of `days`, than every change in any of them."""
+        changed = {day: version for day, version in self.changed.items() if day in days}
+        return all(self.built[VIEWERS].get(day, 0) > max(changed.values()) for day in changed)
+
+
+async def fetch_covers(store: Store, views: Sequence[View], models: Sequence[str]) -> list[Cover]:
+    """Return the covers of `views`, as of one instant, by the marts `models`; none of them: by sessions alone."""
+    days = [whole_days(view) if models else range(0) for view in views]
+    freshness = await _fetch_freshness(store, [each for each in days if each], [*models, VIEWERS])
+    return [_make_cover(view, each, freshness, models) for view, each in zip(views, days, strict=True)]
+
+
+async def fetch_cover(store: Store, view: View, models: Sequence[str]) -> Cover:
+    """Return the cover of one view."""
+    [cover] = await fetch_covers(store, [view], models)
+    return cover
+
+
+def _make_cover(view: View, days: range, freshness: Freshness, models: Sequence[str]) -> Cover:
     return Cover(
         days=days,
-        ranges=join_ranges(uncovered(view, days, [(day - EPOCH).days for day in freshness.stale_days])),
-        are_viewers_settled=freshness.are_viewers_settled,
-        state=RefreshState(now_ms=freshness.now_ms, refreshed_until_ms=freshness.refreshed_until_ms),
+        ranges=join_ranges(uncovered(view, days, freshness.stale_days(days, models))),
+        are_viewers_settled=freshness.are_viewers_settled(days),
+        state=freshness.state,
     )
+
+
+async def _fetch_freshness(store: Store, days: Sequence[range], models: Sequence[str]) -> Freshness:
+    bounds = {
+        "from_day": _to_date(min((each.start for each in days), default=0)),
+        "to_day": _to_date(max((each.stop for each in days), default=0)),
+    }
+    kinds: dict[str, dict[int, int]] = {kind: {} for kind in ("changed", "now", "refreshed", *models)}
+    for mark in await store.fetch(query("cover"), _Mark, {**bounds, "models": list(models)}):
+        kinds[mark.kind][mark.day_number] = mark.version
+    state = RefreshState(now_ms=kinds.pop("now")[0], refreshed_until_ms=kinds.pop("refreshed")[0])
+    return Freshness(changed=kinds.pop("changed"), built=kinds, state=state)
 
 
 def whole_days(view: View) -> range:
@@ -69,7 +129,7 @@ def uncovered(view: View, days: range, stale_days: list[int]) -> list[Range]:
     if not days:
         return [(view.from_ms, view.to_ms)]
     pieces = [(view.from_ms, days.start * DAY_MS)]
-    pieces += [(day * DAY_MS, (day + 1) * DAY_MS) for day in sorted(stale_days)]
+    pieces += [(day * DAY_MS, (day + 1) * DAY_MS) for day in stale_days]
     pieces += [(days.stop * DAY_MS, view.to_ms)]
     joined: list[Range] = []
     for begin, end in pieces:

@@ -1,6 +1,7 @@
 """Asks the database; every figure comes from clickhouse/queries, the marts and the views below them."""
 
 import asyncio
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -15,7 +16,7 @@ from playhead.serve.answers import (
     SummedMetrics,
     ValueMetrics,
 )
-from playhead.serve.cover import Cover, fetch_cover
+from playhead.serve.cover import FIRST_DAY, Cover, fetch_cover, fetch_covers
 from playhead.serve.placements import decode_placements
 from playhead.serve.questions import Page, View
 from playhead.store.contract import Store
@@ -26,6 +27,9 @@ MAX_VALUES = 11_000
 
 LINKED = frozenset({"", "organizer_id"})
 """Dimensions whose marts keep who the viewers were, and when they were last seen."""
+
+NOW, BEFORE = 0, 1
+"""Periods: the range asked about, and as much before it."""
 
 REACH = frozenset({"viewers", "startup_ms_p50", "startup_ms_p95"})
 """Columns that are dear to work out, so that a page of streams is found without them."""
@@ -59,8 +63,13 @@ class StreamEntry(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class _PeriodMetrics(SummedMetrics, frozen=True, kw_only=True):
+    period: int
+
+
 class _Reach(msgspec.Struct, frozen=True):
     value: str = ""
+    period: int = 0
     viewers: int | None = None
     streams: int | None = None
 
@@ -68,6 +77,16 @@ class _Reach(msgspec.Struct, frozen=True):
         """Return what is known, by the names of the answers' fields."""
         told = {"viewers": self.viewers, "streams": self.streams}
         return {name: count for name, count in told.items() if count is not None}
+
+
+class _StreamReach(msgspec.Struct, frozen=True):
+    value: str
+    viewers: int
+    startup_ms_p50: int | None
+    startup_ms_p95: int | None
+
+    def changes(self) -> dict[str, int | None]:
+        return {name: getattr(self, name) for name in REACH}
 
 
 async def fetch_streams(store: Store, view: View, page: Page) -> tuple[RefreshState, int, list[StreamRow]]:
@@ -79,18 +98,23 @@ async def fetch_streams(store: Store, view: View, page: Page) -> tuple[RefreshSt
         **msgspec.structs.asdict(page),
         "dimensions": ["stream_id"],
         "stream_ids": [],
-        "with_reach": True,
     }
     sql = query("streams", source)
-    if not cover.is_of_days_alone or page.sort in REACH or page.limit > MAX_VALUES:
-        rows = await store.fetch(sql, CountedStreamRow, parameters)
-        total = await _count_streams(store, sql, parameters, rows)
-    else:
-        found = await store.fetch(sql, CountedStreamRow, parameters | {"with_reach": False})
-        total = await _count_streams(store, sql, parameters | {"with_reach": False}, found)
-        of_page = {"stream_ids": [row.stream_id for row in found], "offset": 0}
-        rows = await store.fetch(sql, CountedStreamRow, parameters | of_page) if found else []
-    return cover.state, total, [_without_total(row) for row in rows]
+    is_reach_apart = cover.is_of_days_alone and page.sort not in REACH and page.limit <= MAX_VALUES
+    parameters["with_reach"] = not is_reach_apart
+    rows = await store.fetch(sql, CountedStreamRow, parameters)
+    total = await _count_streams(store, sql, parameters, rows)
+    streams = [_without_total(row) for row in rows]
+    if rows and is_reach_apart:
+        of_page = {"stream_ids": [row.stream_id for row in rows]}
+        reached = await store.fetch(query("streams_reach", source), _StreamReach, parameters | of_page)
+        streams = _add_reach(streams, reached)
+    return cover.state, total, streams
+
+
+def _add_reach(streams: list[StreamRow], reached: list[_StreamReach]) -> list[StreamRow]:
+    by_stream = {reach.value: reach.changes() for reach in reached}
+    return [msgspec.structs.replace(row, **by_stream.get(row.stream_id, {})) for row in streams]
 
 
 async def _count_streams(store: Store, sql: str, parameters: dict[str, object], rows: list[CountedStreamRow]) -> int:
@@ -104,11 +128,24 @@ def _without_total(row: CountedStreamRow) -> StreamRow:
     return StreamRow(**{name: getattr(row, name) for name in StreamRow.__struct_fields__})
 
 
-async def fetch_summary(store: Store, view: View) -> tuple[RefreshState, SummedMetrics]:
-    """Return how fresh the answer is, and every metric over all sessions of the view."""
+async def fetch_summaries(store: Store, view: View) -> tuple[RefreshState, SummedMetrics, SummedMetrics]:
+    """Return how fresh the answers are, and every metric over all sessions of the view and of the period before."""
+    views = (view, view.previous())
     mart = view.mart_key()
-    cover = await fetch_cover(store, view, ("dimension_daily",) if mart else ())
-    dimension, value = mart or ("", "")
+    now, before = covers = await fetch_covers(store, views, ("dimension_daily",) if mart else ())
+    joined = now.join(before)
+    if joined is not None and mart is not None and mart[0] in LINKED:
+        periods = await _fetch_periods(store, view, joined, split_day=now.first_day)
+        return now.state, periods[NOW], periods[BEFORE]
+    apart = await asyncio.gather(*map(partial(_fetch_periods, store), views, covers))
+    return now.state, apart[0][NOW], apart[1][NOW]
+
+
+async def _fetch_periods(
+    store: Store, view: View, cover: Cover, split_day: str = FIRST_DAY
+) -> dict[int, SummedMetrics]:
+    """Return the metrics from `split_day` on and, with a cover of days alone, before it."""
+    dimension, value = view.mart_key() or ("", "")
     reach = _pick_reach(cover, dimension)
     parameters = {
         **_parameters(view, cover),
@@ -116,14 +153,19 @@ async def fetch_summary(store: Store, view: View) -> tuple[RefreshState, SummedM
         "value": value,
         "dimensions": [""],
         "merge_viewers": reach == "merged",
+        "split_day": split_day,
     }
     rows, reached = await asyncio.gather(
-        store.fetch(query("summary", _days_source(cover)), SummedMetrics, parameters),
+        store.fetch(query("summary", _days_source(cover)), _PeriodMetrics, parameters),
         _fetch_reach(store, view, reach, parameters),
     )
-    if not rows:
-        return cover.state, SummedMetrics()
-    return cover.state, msgspec.structs.replace(rows[0], **reached.get("", _Reach()).changes())
+    periods = {NOW: SummedMetrics(), BEFORE: SummedMetrics()}
+    for row in rows:
+        known = reached.get(("", row.period), _Reach()).changes()
+        periods[row.period] = SummedMetrics(
+            **{name: known.get(name, getattr(row, name)) for name in SummedMetrics.__struct_fields__}
+        )
+    return periods
 
 
 async def fetch_breakdown(store: Store, view: View, by: str) -> tuple[RefreshState, list[ValueMetrics]]:
@@ -139,12 +181,13 @@ async def fetch_breakdown(store: Store, view: View, by: str) -> tuple[RefreshSta
         "value": "",
         "dimensions": [by],
         "max_values": MAX_VALUES,
+        "split_day": FIRST_DAY,
     }
     rows, reached = await asyncio.gather(
         store.fetch(query("breakdown", _days_source(cover)), ValueMetrics, parameters),
         _fetch_reach(store, view, _pick_reach(cover, by), parameters),
     )
-    viewers = {value: reach.viewers for value, reach in reached.items()}
+    viewers = {value: reach.viewers for (value, _), reach in reached.items()}
     return cover.state, [msgspec.structs.replace(row, viewers=viewers.get(row.value, row.viewers)) for row in rows]
 
 
@@ -159,15 +202,21 @@ def _pick_reach(cover: Cover, dimension: str) -> Literal["merged", "linked", "se
     return "linked" if cover.is_of_days_alone and cover.are_viewers_settled else "merged"
 
 
-async def _fetch_reach(store: Store, view: View, reach: str, parameters: dict[str, object]) -> dict[str, "_Reach"]:
-    """Return distinct viewers, and streams where they are known, by value; none where they come with the sums."""
+async def _fetch_reach(
+    store: Store, view: View, reach: str, parameters: dict[str, object]
+) -> dict[tuple[str, int], _Reach]:
+    """Return distinct viewers, and streams where they are known, by value and period.
+
+    None where they come with the sums.
+    """
     if reach == "merged":
         return {}
     if reach == "linked":
-        [counted] = await store.fetch(query("viewers_of_days"), _Reach, parameters)
-        return {"": counted}
-    whole = {"from_a": view.from_ms, "to_a": view.to_ms, "from_b": 0, "to_b": 0}
-    return {row.value: row for row in await store.fetch(query("reach"), _Reach, parameters | whole)}
+        rows = await store.fetch(query("viewers_of_days"), _Reach, parameters)
+    else:
+        whole = {"from_a": view.from_ms, "to_a": view.to_ms, "from_b": 0, "to_b": 0}
+        rows = await store.fetch(query("reach"), _Reach, parameters | whole)
+    return {(row.value, row.period): row for row in rows}
 
 
 def _as_value(row: StreamRow) -> ValueMetrics:

@@ -1,6 +1,5 @@
 """The admin API's analytics calls."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -22,7 +21,7 @@ from playhead.ops.auth import Caller
 from playhead.ops.problems import describe_problems
 from playhead.serve.answers import StreamAnswer, StreamRow, StreamsAnswer, SummaryAnswer
 from playhead.serve.csv_answers import AsCsvToo, send_csv, wants_csv
-from playhead.serve.queries import fetch_stream, fetch_streams, fetch_summary
+from playhead.serve.queries import fetch_stream, fetch_streams, fetch_summaries
 from playhead.serve.questions import SORT_FIELDS, Page, View, read_range, read_sort
 from playhead.serve.series_routes import SERIES_ROUTES
 from playhead.serve.session_routes import SESSION_ROUTES
@@ -105,7 +104,7 @@ async def list_streams(
 )
 async def get_summary(store: NamedDependency[Store], view: NamedDependency[View]) -> SummaryAnswer:
     """Return the metrics over all sessions in view, and the same for the period before."""
-    (state, now), (_, before) = await asyncio.gather(fetch_summary(store, view), fetch_summary(store, view.previous()))
+    state, now, before = await fetch_summaries(store, view)
     return SummaryAnswer(
         from_=view.from_ms,
         to=view.to_ms,

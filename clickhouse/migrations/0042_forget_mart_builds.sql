@@ -1,0 +1,2 @@
+-- purpose: have every day of the marts built again, which the next three files empty
+TRUNCATE TABLE mart_builds;
