@@ -22,6 +22,7 @@ from playhead.ops.auth import Keys
 from playhead.ops.docs import OpenApiDocument, docs_router
 from playhead.ops.drift_routes import drift_router
 from playhead.ops.health import get_liveness, get_readiness
+from playhead.ops.ingest_routes import ingest_router
 from playhead.ops.jobs.catalog import JOBS
 from playhead.ops.jobs.runner import JobRunner
 from playhead.ops.jobs.schedule import Scheduler, cron_triggers
@@ -54,7 +55,11 @@ def create_app(settings: Settings, store: Store, on_start: OnStart | None = None
     refresher = Refresher(store, settings)
     jobs = JobRunner(store, settings, JOBS)
     scheduler = Scheduler(jobs, cron_triggers(jobs, settings))
-    metrics = Metrics(store, lambda: msgspec.convert(ingest, IngestFigures, from_attributes=True))
+
+    def read_ingest() -> IngestFigures:
+        return msgspec.convert(ingest, IngestFigures, from_attributes=True)
+
+    metrics = Metrics(store, read_ingest)
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
@@ -82,6 +87,7 @@ def create_app(settings: Settings, store: Store, on_start: OnStart | None = None
         "jobs": jobs,
         "scheduler": scheduler,
         "metrics": metrics,
+        "read_ingest": read_ingest,
     }
     return _split(ingest, _create_admin(keys, parts, lifespan))
 
@@ -90,7 +96,9 @@ def _create_admin(
     keys: Keys, parts: Mapping[str, object], lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]]
 ) -> Litestar:
     """Return everything but ingest: the admin API, health, OpenAPI and its page; handlers ask for `parts` by name."""
-    admin = admin_router(keys, analytics_router(), registry_router(), keys_router(), jobs_router(), drift_router())
+    admin = admin_router(
+        keys, analytics_router(), registry_router(), keys_router(), jobs_router(), drift_router(), ingest_router()
+    )
     return Litestar(
         route_handlers=[admin, get_liveness, get_readiness, get_metrics, docs_router()],
         dependencies={name: _provide(part) for name, part in parts.items()},

@@ -21,8 +21,6 @@ from playhead.store.server import open_server_store
 from playhead.store.sql_endpoint import SqlEndpoint, ensure_token
 from playhead.store.sql_target import open_sql_target
 
-GRACEFUL_SHUTDOWN_S = 10
-
 
 def open_store(settings: Settings) -> Store:
     """Return the store the settings ask for: a server by URL, else the embedded engine."""
@@ -122,7 +120,7 @@ def serve(settings: Settings) -> None:
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+        timeout_graceful_shutdown=settings.shutdown_timeout_s,
         backlog=4096,
     )
     server = _Server(config, settings, sql_endpoint)

@@ -42,6 +42,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _meta("Port of the ClickHouse HTTP interface over the embedded engine, on 127.0.0.1; 0: off.", ge=0, le=65535),
     ] = 8124
     sql_max_connections: Annotated[int, _meta("Connections the SQL port serves at once.", ge=1, le=1000)] = 32
+    shutdown_timeout_s: Annotated[
+        int,
+        _meta("How long requests under way may go on after SIGTERM; what was taken is stored after it.", ge=1, le=300),
+    ] = 10
     log_level: Annotated[str, _meta("debug, info, warning or error.", pattern=r"\A(debug|info|warning|error)\Z")] = (
         "info"
     )
@@ -85,6 +89,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters_per_minute: Annotated[
         int, _meta("Refused events kept a minute and reason; the rest is counted.", ge=0)
     ] = 1000
+    spool: Annotated[bool, _meta("Keep events on disk while the database takes none; off: answer 503.")] = True
+    spool_dir: Annotated[str, _meta("Folder of the spool; empty: spool in the data folder.")] = ""
+    spool_max_bytes: Annotated[int, _meta("Bytes the spool takes at most; beyond, 503.", ge=1024 * 1024)] = 2 * 1024**3
+    spool_segment_bytes: Annotated[
+        int, _meta("Bytes of one file of the spool; a process that is killed stores one again.", ge=1024)
+    ] = 16 * 1024 * 1024
+    spool_replay_rows_per_s: Annotated[
+        int, _meta("Rows a second that leave the spool, so that the database has time for what is new.", ge=1)
+    ] = 50_000
     fsync: Annotated[bool, _meta("Make 2xx survive power loss too: fsync every insert.")] = False
 
     # How it is answered

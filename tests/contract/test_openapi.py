@@ -47,6 +47,7 @@ OPERATIONS = {
     ("GET", "/admin/jobs"): ["200", "401", "403", "503"],
     ("POST", "/admin/jobs/{name}/run"): ["202", *ADMIN, "404", "409"],
     ("GET", "/admin/drift"): ["200", "401", "403", "503"],
+    ("GET", "/admin/ingest"): ["200", "401", "403", "503"],
     ("GET", "/health/live"): ["200"],
     ("GET", "/health/ready"): ["200", "503"],
     ("GET", "/metrics"): ["200"],

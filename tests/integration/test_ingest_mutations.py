@@ -31,7 +31,7 @@ async def _is_known(_: str) -> bool:
 
 async def test_the_database_takes_whatever_is_accepted(store: ClientStore) -> None:
     """No server error, no poisoned row, every accepted event there, and none of them outside its type."""
-    app = create_ingest(Settings(), store, is_known_stream=_is_known, clock=lambda: NOW)
+    app = create_ingest(Settings(spool=False), store, is_known_stream=_is_known, clock=lambda: NOW)
     chance = random.Random(99)
     bodies = valid_bodies(chance)
 

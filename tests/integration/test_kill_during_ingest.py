@@ -115,11 +115,49 @@ async def test_acknowledged_events_survive_a_kill(stack: Stack) -> None:
         assert not sending.done()
         assert len(acknowledged) < SENDERS * BATCHES_EACH
         await asyncio.to_thread(stack.restart)
+        await wait_for_empty_spool(stack.service)
         stored = await asyncio.to_thread(count_events, stack)
         assert {session: stored.get(session, 0) for session in acknowledged} == dict.fromkeys(acknowledged, EVENTS)
         delivery.is_up.set()
+    await wait_for_empty_spool(stack.service)
     assert count_events(stack) == dict.fromkeys(delivery.acknowledged, EVENTS)
     await wait_for_figures(stack.service)
+
+
+async def test_ingest_goes_on_without_a_database(tmp_path: Path) -> None:
+    """What comes while the database is dead is acknowledged, outlives the service too, and counts once."""
+    with (
+        need_server_process(tmp_path / "database") as database,
+        ServiceProcess(tmp_path / "service", {"PLAYHEAD_CLICKHOUSE_URL": database.url()}) as service,
+    ):
+        stack = Stack(service, lambda sql: ask(database.url(), sql), database.kill, database.restart)
+        database.kill()
+        delivery = Delivery(service.url)
+        delivery.is_up.set()
+        await delivery.run()
+        assert len(delivery.acknowledged) == SENDERS * BATCHES_EACH
+        service.kill()
+        database.restart()
+        service.restart()
+        await wait_for_empty_spool(service)
+        assert count_events(stack) == dict.fromkeys(delivery.acknowledged, EVENTS)
+        await wait_for_figures(service)
+        told = service.admin("/admin/ingest").json()["spool"]
+        assert (told["bytes"], told["set_aside_records"], told["refused_appends"]) == (0, 0, 0)
+
+
+async def wait_for_empty_spool(service: ServiceProcess) -> None:
+    """Ask the admin API until nothing waits on disk; fails when that takes over 30 s."""
+    told: dict[str, object] = {}
+    try:
+        async with asyncio.timeout(30):
+            while True:
+                told = (await asyncio.to_thread(service.admin, "/admin/ingest")).json()["spool"]
+                if told["state"] == "idle" and told["segments"] == 0:
+                    return
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        pytest.fail(f"the spool is still {told}")
 
 
 def count_events(stack: Stack) -> dict[str, int]:

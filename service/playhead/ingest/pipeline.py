@@ -2,18 +2,20 @@
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from playhead.errors import UnstorableError
+from playhead.errors import StoreUnavailableError, UnavailableError, UnstorableError
 from playhead.events import EventRow, Rejection
 from playhead.ingest.batch import Batch, drop_copies, encode_rows
-from playhead.ingest.buffer import RowBuffer
+from playhead.ingest.buffer import RETRY_AFTER_S, RowBuffer
 from playhead.ingest.counters import IngestCounters
 from playhead.ingest.dead_letters import MAX_TEXT_BYTES, DeadLetterBox
 from playhead.ingest.enrich import Enricher
 from playhead.ingest.requests import Request
 from playhead.ingest.sessions import SessionResolver, make_session_id
+from playhead.ingest.spool import Spool, UnassignedBatch
 from playhead.ingest.streams import StreamGate
 from playhead.settings import Settings
 
@@ -33,6 +35,7 @@ class Pipeline:
     buffer: RowBuffer
     letters: DeadLetterBox
     counters: IngestCounters
+    spool: Spool | None = None
 
     async def take(self, batch: Batch, request: Request) -> None:
         """Bring a batch to the database; its rows are stored then, and `batch.refused` says what was not.
@@ -44,16 +47,19 @@ class Pipeline:
         if batch.rows:
             self._add_origin(batch, request)
             with ExitStack() as claims:
-                await self._assign_sessions(batch, claims)
-                stored = self._put_rows(batch, claims)
-            await self._wait_until_stored(batch, stored)
+                if await self._has_sessions(batch, claims):
+                    stored = self._put_rows(batch, claims)
+                    await self._wait_until_stored(batch, stored)
         self._record_outcome(batch)
 
     async def name_session(self, batch: Batch, stream_id: str, client_id: str) -> str:
         """Return the session that a batch of which nothing was taken should go on with; client_id "": a private one."""
         if not client_id:
             return make_session_id(batch.received_ms, stream_id.encode(), batch.digest)
-        return await self.resolver.name(stream_id, client_id, batch.received_ms - (batch.offset_ms or 0))
+        ts = batch.received_ms - (batch.offset_ms or 0)
+        if self.spool is not None and self.spool.is_store_down:
+            return make_session_id(ts, stream_id.encode(), client_id.encode())
+        return await self.resolver.name(stream_id, client_id, ts)
 
     async def _refuse_unknown_streams(self, batch: Batch) -> None:
         if not self.settings.strict_streams:
@@ -84,27 +90,35 @@ class Pipeline:
             row.os = origin.os
             row.browser = origin.browser
 
-    async def _assign_sessions(self, batch: Batch, claims: ExitStack) -> None:
-        """Give every row its session, and its client where the session stands for it; `claims` end what this began."""
-        groups: defaultdict[tuple[str, str], list[EventRow]] = defaultdict(list)
-        for row in batch.rows:
-            groups[row.stream_id, row.session_id].append(row)
-        for (stream_id, session_id), rows in groups.items():
-            client_id = rows[0].client_id
-            if not client_id:
-                first_ts = min(row.ts for row in rows)
-                named = session_id or make_session_id(first_ts, stream_id.encode(), batch.digest)
-                client_id = named
-            elif session_id:
-                named = session_id
-                claims.callback(self.resolver.release, self.resolver.hold(stream_id, client_id, named, rows))
+    async def _has_sessions(self, batch: Batch, claims: ExitStack) -> bool:
+        """Give every row its session; false: nobody can tell them now, and the batch waits in the spool."""
+        spool = self.spool
+        if spool is None:
+            await assign_sessions(self.resolver, batch.rows, batch.digest, claims)
+            return True
+        needs_lookup = any(row.client_id and not row.session_id for row in batch.rows)
+        if not (needs_lookup and (spool.is_store_down or spool.holds_unassigned(batch.rows))):
+            try:
+                async with asyncio.timeout(self.settings.insert_timeout_s):
+                    await assign_sessions(self.resolver, batch.rows, batch.digest, claims)
+            except TimeoutError:
+                spool.note_down(StoreUnavailableError("looking up a session took too long"))
+            except StoreUnavailableError as error:
+                spool.note_down(error)
             else:
-                hold = await self.resolver.assign(stream_id, client_id, rows)
-                claims.callback(self.resolver.release, hold)
-                named = hold.session_id
-            for row in rows:
-                row.session_id = named
-                row.client_id = client_id
+                return True
+        await self._spool_unassigned(batch, spool)
+        return False
+
+    async def _spool_unassigned(self, batch: Batch, spool: Spool) -> None:
+        """Keep a batch for later; it is told the session that it begins if none turns out to be there."""
+        try:
+            await spool.append_unassigned(UnassignedBatch(batch.rows, batch.digest))
+        except StoreUnavailableError as error:
+            raise UnavailableError("The events cannot be stored right now.", retry_after_s=RETRY_AFTER_S) from error
+        first_ts = min(row.ts for row in batch.rows)
+        for row in batch.rows:
+            row.session_id = row.session_id or make_session_id(first_ts, row.stream_id.encode(), row.client_id.encode())
 
     def _put_rows(self, batch: Batch, claims: ExitStack) -> asyncio.Future[None]:
         rows = drop_copies(batch.rows)
@@ -129,3 +143,28 @@ class Pipeline:
             code, message = refused.rejection.code, refused.rejection.message
             self.counters.count_events(batch.protocol, code)
             self.letters.drop_letter(batch.protocol, refused.stream_id, code, message, refused.payload)
+
+
+async def assign_sessions(
+    resolver: SessionResolver, rows_of_batch: Sequence[EventRow], digest: bytes, claims: ExitStack
+) -> None:
+    """Give every row its session, and its client where the session stands for it; `claims` end what this began."""
+    groups: defaultdict[tuple[str, str], list[EventRow]] = defaultdict(list)
+    for row in rows_of_batch:
+        groups[row.stream_id, row.session_id].append(row)
+    for (stream_id, session_id), rows in groups.items():
+        client_id = rows[0].client_id
+        if not client_id:
+            first_ts = min(row.ts for row in rows)
+            named = session_id or make_session_id(first_ts, stream_id.encode(), digest)
+            client_id = named
+        elif session_id:
+            named = session_id
+            claims.callback(resolver.release, resolver.hold(stream_id, client_id, named, rows))
+        else:
+            hold = await resolver.assign(stream_id, client_id, rows)
+            claims.callback(resolver.release, hold)
+            named = hold.session_id
+        for row in rows:
+            row.session_id = named
+            row.client_id = client_id

@@ -3,12 +3,14 @@
 Every 2xx means that what was accepted is stored.
 """
 
+from contextlib import ExitStack
 from typing import cast
 
 import structlog
 from litestar.types import HTTPScope, Receive, Scope, Send
 
-from playhead.errors import MethodNotAllowedError, NotFoundError, PlayheadError, ReceiveTimeoutError
+from playhead.errors import MethodNotAllowedError, NotFoundError, PlayheadError, ReceiveTimeoutError, StoreRejectedError
+from playhead.ingest.batch import drop_copies, encode_rows
 from playhead.ingest.body import DisconnectedError
 from playhead.ingest.buffer import FlushStats, RowBuffer
 from playhead.ingest.cors import METHODS, Cors
@@ -16,10 +18,11 @@ from playhead.ingest.counters import CounterSnapshot, IngestCounters
 from playhead.ingest.dead_letters import DeadLetterBox
 from playhead.ingest.endpoints import Clock, CmcdEndpoint, Endpoint, NativeEndpoint, read_clock
 from playhead.ingest.enrich import Enricher
-from playhead.ingest.pipeline import Pipeline
+from playhead.ingest.pipeline import POISON, Pipeline, assign_sessions
 from playhead.ingest.replies import NO_CONTENT, Reply, problem_reply, send_reply
 from playhead.ingest.requests import Request, read_head
 from playhead.ingest.sessions import SessionResolver
+from playhead.ingest.spool import Spool, SpoolingSink, SpoolStats, UnassignedBatch
 from playhead.ingest.streams import IsKnownStream, StreamGate
 from playhead.ingest.writer import StoreSink
 from playhead.settings import Settings
@@ -38,21 +41,35 @@ def create_ingest(
     """
     counters = IngestCounters()
     letters = DeadLetterBox(store, settings.dead_letters_per_minute)
-    buffer = RowBuffer(StoreSink(store, settings), settings)
+    sink = StoreSink(store, settings)
+    resolver = SessionResolver(store, settings.session_timeout_s)
+
+    async def assign(batch: UnassignedBatch) -> bytes:
+        with ExitStack() as claims:
+            await assign_sessions(resolver, batch.rows, batch.digest, claims)
+        return encode_rows(drop_copies(batch.rows))
+
+    def refuse(line: bytes, error: StoreRejectedError) -> None:
+        counters.count_events("native", POISON)
+        letters.drop_letter("native", "", POISON, str(error), line.decode(errors="replace"))
+
+    spool = Spool(settings, sink, assign, refuse) if settings.spool else None
+    buffer = RowBuffer(SpoolingSink(sink, spool) if spool else sink, settings)
     pipeline = Pipeline(
         settings=settings,
         gate=StreamGate(is_known_stream),
         enricher=Enricher(settings),
-        resolver=SessionResolver(store, settings.session_timeout_s),
+        resolver=resolver,
         buffer=buffer,
         letters=letters,
         counters=counters,
+        spool=spool,
     )
     endpoints: dict[str, Endpoint] = {
         "/analytics/events": NativeEndpoint(settings, pipeline, clock),
         "/analytics/cmcd": CmcdEndpoint(settings, pipeline, letters, counters, clock),
     }
-    return IngestApp(endpoints, Cors(settings.allowed_origins), counters, buffer, letters)
+    return IngestApp(endpoints, Cors(settings.allowed_origins), counters, buffer, letters, spool)
 
 
 class IngestApp:
@@ -65,21 +82,27 @@ class IngestApp:
         counters: IngestCounters,
         buffer: RowBuffer,
         letters: DeadLetterBox,
+        spool: Spool | None,
     ) -> None:
         self._endpoints = endpoints
         self._cors = cors
         self._counters = counters
         self._buffer = buffer
         self._letters = letters
+        self._spool = spool
 
     async def start(self) -> None:
-        """Begin to take events."""
+        """Begin to take events, and to store what an earlier process left; raises OSError where the spool cannot be."""
+        if self._spool is not None:
+            await self._spool.start()
         self._buffer.start()
         self._letters.start()
 
     async def stop(self) -> None:
         """Take no more, and write everything that was taken."""
         await self._buffer.stop()
+        if self._spool is not None:
+            await self._spool.stop()
         await self._letters.stop()
 
     @property
@@ -91,6 +114,11 @@ class IngestApp:
     def flush_stats(self) -> FlushStats:
         """What the buffer has written and what waits in it."""
         return self._buffer.stats
+
+    @property
+    def spool_stats(self) -> SpoolStats | None:
+        """What waits on disk; None: there is no spool."""
+        return None if self._spool is None else self._spool.stats
 
     @property
     def dropped_letters(self) -> int:

@@ -1,6 +1,7 @@
 """Where flushed rows go."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -29,7 +30,7 @@ class Sink(Protocol):
 
 
 class StoreSink:
-    """Inserts into the database; what may work later is tried again, with growing pauses."""
+    """Inserts into the database; what fails at once and may work later is tried again, with growing pauses."""
 
     def __init__(
         self, store: Store, settings: Settings, pause: Callable[[float], Awaitable[None]] = asyncio.sleep
@@ -41,12 +42,13 @@ class StoreSink:
 
     async def write(self, lines: bytes) -> None:
         """Insert `lines`; a try that counted as failed may yet have stored them, and a second copy changes nothing."""
+        began = time.monotonic()
         for attempt in range(1, self._attempts + 1):
             try:
                 await self._insert(lines)
             except StoreUnavailableError as error:
                 log.warning("insert_failed", attempt=attempt, of=self._attempts, error=str(error))
-                if attempt == self._attempts:
+                if attempt == self._attempts or time.monotonic() - began >= self._timeout_s:
                     raise
                 await self._pause(FIRST_PAUSE_S * 2 ** (attempt - 1))
             else:

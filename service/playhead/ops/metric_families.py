@@ -38,11 +38,27 @@ class FlushFigures(msgspec.Struct, frozen=True, kw_only=True):
     waiting_bytes: int
 
 
+class SpoolFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits on disk, and what became of it since the process started; times in s since the epoch."""
+
+    state: str
+    bytes: int
+    max_bytes: int
+    segments: int
+    oldest_at: float | None
+    spooled_rows: int
+    replayed_rows: int
+    refused_appends: int
+    set_aside_records: int
+    torn_records: int
+
+
 class IngestFigures(msgspec.Struct, frozen=True, kw_only=True):
     """How ingest goes in this process."""
 
     counts: IngestCounts
     flush_stats: FlushFigures
+    spool_stats: SpoolFigures | None
     dropped_letters: int
 
 
@@ -70,6 +86,8 @@ def all_families(ingest: IngestFigures, database: DatabaseFigures | None) -> Ite
     yield _gauge("database_up", "Whether the database answered this process.", int(database is not None))
     yield from _ingest_families(ingest.counts, ingest.dropped_letters)
     yield from _flush_families(ingest.flush_stats)
+    if ingest.spool_stats is not None:
+        yield from _spool_families(ingest.spool_stats)
     if database is not None:
         yield from _database_families(database)
 
@@ -96,6 +114,18 @@ def _flush_families(flush: FlushFigures) -> Iterator[Metric]:
         sum_value=flush.total_s,
     )
     yield _gauge("ingest_longest_flush_seconds", "The longest write since the start.", flush.longest_s)
+
+
+def _spool_families(spool: SpoolFigures) -> Iterator[Metric]:
+    yield _gauge("spool_bytes", "Bytes on disk that wait for the database.", spool.bytes)
+    yield _gauge("spool_max_bytes", "Bytes the spool takes at most.", spool.max_bytes)
+    yield _gauge("spool_is_used", "1 while events go to disk.", spool.state == "spooling")
+    yield _gauge("spool_oldest_timestamp_seconds", "Since when the oldest waits.", spool.oldest_at or 0)
+    yield _counter("spool_spooled_rows", "Rows that went to disk.", spool.spooled_rows)
+    yield _counter("spool_replayed_rows", "Rows that came from there into the database.", spool.replayed_rows)
+    yield _counter("spool_refused", "Batches the disk did not take either, answered 503.", spool.refused_appends)
+    yield _counter("spool_set_aside", "Records that could not be used, kept in files.", spool.set_aside_records)
+    yield _counter("spool_torn", "Records of a killed process that were never whole.", spool.torn_records)
 
 
 def _database_families(database: DatabaseFigures) -> Iterator[Metric]:

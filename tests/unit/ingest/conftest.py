@@ -66,7 +66,7 @@ def open_service(store: FakeStore) -> Open:
             await asyncio.sleep(0)
             return stream_id in known_streams
 
-        all_settings = Settings(**{"flush_interval_ms": 1} | settings)  # type: ignore[arg-type]
+        all_settings = Settings(**{"flush_interval_ms": 1, "spool": False} | settings)  # type: ignore[arg-type]
         app = create_ingest(all_settings, store, is_known_stream=is_known, clock=lambda: NOW)
         await app.start()
         transport = httpx.ASGITransport(app)  # type: ignore[arg-type]

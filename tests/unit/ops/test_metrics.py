@@ -27,6 +27,7 @@ INGEST = IngestFigures(
         flushes=5, failed_flushes=1, refused_puts=2, poisoned_puts=3, rows=10, bytes=1000, total_s=0.5, longest_s=0.2,
         waiting_rows=6, waiting_bytes=600,
     ),
+    spool_stats=None,
     dropped_letters=9,
 )  # fmt: skip
 
@@ -144,7 +145,7 @@ def test_every_metric_is_documented() -> None:
 
 async def test_two_applications_share_nothing() -> None:
     """Each has a registry of its own."""
-    other = IngestFigures(counts=INGEST.counts, flush_stats=INGEST.flush_stats, dropped_letters=1)
+    other = IngestFigures(counts=INGEST.counts, flush_stats=INGEST.flush_stats, spool_stats=None, dropped_letters=1)
     one, two = Metrics(ScriptedStore(), lambda: INGEST), Metrics(ScriptedStore(), lambda: other)
     assert (await told(one))["dead_letters_dropped_total", ""] == 9
     assert (await told(two))["dead_letters_dropped_total", ""] == 1
