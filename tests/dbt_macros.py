@@ -5,7 +5,7 @@
 
 import re
 
-from playhead.store.sql_files import sql_folder, statement
+from playhead.store.sql_files import expand, sql_folder, statement
 from tests.stores import repository
 
 MACROS = repository() / "dbt" / "macros" / "service_sql.sql"
@@ -33,7 +33,7 @@ def _fold_macro() -> str:
 
 
 def _metrics_macro() -> str:
-    return _macro("every_metric", (sql_folder("fragments") / "every_metric.sql").read_text(encoding="utf-8"))
+    return _macro("every_metric", expand("every_metric"))
 
 
 def _macro(name: str, text: str, *relations: str) -> str:

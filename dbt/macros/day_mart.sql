@@ -153,7 +153,8 @@
     select {{ keys | join(', ') }} from {{ target }} final where {{ is_in_chunk(chunk) }}
   ) as kept using ({{ keys | join(', ') }})
   settings
-    join_use_nulls = 0, max_insert_threads = 1, min_insert_block_size_rows = 1000000000000, min_insert_block_size_bytes = 0
+    join_use_nulls = 0, max_insert_threads = 1, min_insert_block_size_rows = 1000000000000,
+    min_insert_block_size_bytes = 0, max_bytes_before_external_group_by = 1500000000
 {% endmacro %}
 
 

@@ -20,6 +20,7 @@ from playhead.ingest.routes import IngestApp, create_ingest
 from playhead.ops.admin import admin_router
 from playhead.ops.auth import Keys
 from playhead.ops.docs import OpenApiDocument, docs_router
+from playhead.ops.door import Door
 from playhead.ops.drift_routes import drift_router
 from playhead.ops.health import get_liveness, get_readiness
 from playhead.ops.ingest_routes import ingest_router
@@ -31,6 +32,7 @@ from playhead.ops.keys_routes import keys_router
 from playhead.ops.metric_families import IngestFigures
 from playhead.ops.metrics import Metrics, get_metrics
 from playhead.ops.problems import EXCEPTION_HANDLERS
+from playhead.ops.security import with_security_headers
 from playhead.rollup.changed_days import note_lately_changed_days
 from playhead.rollup.refresh import Refresher
 from playhead.serve.registry import is_registered
@@ -51,6 +53,7 @@ def create_app(settings: Settings, store: Store, on_start: OnStart | None = None
     The store stays the caller's to close.
     """
     keys = Keys(store, settings.admin_key)
+    door = Door(keys, settings)
     ingest = create_ingest(settings, store, is_known_stream=lambda stream_id: is_registered(store, stream_id))
     refresher = Refresher(store, settings)
     jobs = JobRunner(store, settings, JOBS)
@@ -89,15 +92,15 @@ def create_app(settings: Settings, store: Store, on_start: OnStart | None = None
         "metrics": metrics,
         "read_ingest": read_ingest,
     }
-    return _split(ingest, _create_admin(keys, parts, lifespan))
+    return _split(ingest, with_security_headers(_create_admin(door, parts, lifespan)))
 
 
 def _create_admin(
-    keys: Keys, parts: Mapping[str, object], lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]]
+    door: Door, parts: Mapping[str, object], lifespan: Callable[[Litestar], AbstractAsyncContextManager[None]]
 ) -> Litestar:
     """Return everything but ingest: the admin API, health, OpenAPI and its page; handlers ask for `parts` by name."""
     admin = admin_router(
-        keys, analytics_router(), registry_router(), keys_router(), jobs_router(), drift_router(), ingest_router()
+        door, analytics_router(), registry_router(), keys_router(), jobs_router(), drift_router(), ingest_router()
     )
     return Litestar(
         route_handlers=[admin, get_liveness, get_readiness, get_metrics, docs_router()],

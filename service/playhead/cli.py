@@ -5,10 +5,12 @@ import asyncio
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 from playhead import __version__
 from playhead.errors import JobError, PlayheadError
 from playhead.launch import configure_logging, open_store, reach_store, serve
+from playhead.ops import doctor
 from playhead.ops.jobs.catalog import JOBS
 from playhead.ops.jobs.runner import JobRunner
 from playhead.ops.jobs.runs import RunStatus, Trigger
@@ -16,6 +18,7 @@ from playhead.rollup.dbt import show_dbt
 from playhead.settings import describe_settings, load_settings
 from playhead.simulate import command as simulate_command
 from playhead.store import migrate as migrations
+from playhead.store.contract import Store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,6 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     dbt.add_argument("arguments", nargs="*", metavar="ARGS")
     dbt.set_defaults(run=lambda parsed: asyncio.run(_dbt(parsed.arguments)))
     _add_job_commands(commands.add_parser("job", help="run a job, or list them"))
+    check = commands.add_parser("doctor", help="check the database, the disk and the spool; exit status 1 on a failure")
+    check.add_argument("--json", action="store_true", help="as JSON")
+    check.set_defaults(run=lambda parsed: asyncio.run(_examine(as_json=parsed.json)))
     commands.add_parser("settings", help="list every setting").set_defaults(run=_list_settings)
     simulate = commands.add_parser("simulate", help="send the events of simulated viewers")
     simulate_command.add_arguments(simulate)
@@ -85,6 +91,18 @@ async def _dbt(arguments: Sequence[str]) -> int:
     async with reach_store(load_settings()) as (reached, store):
         await migrations.migrate(store)
         return await show_dbt(reached, arguments)
+
+
+async def _examine(*, as_json: bool) -> int:
+    settings = load_settings()
+    async with AsyncExitStack() as opened:
+
+        async def open_one() -> Store:
+            return (await opened.enter_async_context(reach_store(settings)))[1]
+
+        findings = await doctor.examine(open_one, settings)
+    print(doctor.as_json(findings) if as_json else doctor.as_text(findings))
+    return int(any(finding.status == "fail" for finding in findings))
 
 
 def _list_jobs(_: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ import structlog
 import uvicorn
 
 from playhead.app import create_app
+from playhead.http_protocol import bounded_protocol
 from playhead.settings import Settings
 from playhead.store.contract import Store
 from playhead.store.embedded import DATABASE, embedded_path, open_embedded_store
@@ -120,6 +121,9 @@ def serve(settings: Settings) -> None:
         log_config=None,
         server_header=False,
         proxy_headers=False,
+        http=bounded_protocol(settings),
+        ws="none",
+        timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=settings.shutdown_timeout_s,
         backlog=4096,
     )

@@ -68,6 +68,20 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     receive_timeout_s: Annotated[
         float, _meta("A request whose body has not come by then is closed.", gt=0, le=3600)
     ] = 10.0
+    max_header_bytes: Annotated[int, _meta("Largest head of a request, URL included.", ge=1024)] = 32 * 1024
+    max_connections: Annotated[int, _meta("Open connections; one more is closed at once.", ge=10)] = 10_000
+    keep_alive_s: Annotated[int, _meta("How long a connection without a request stays open.", ge=1, le=3600)] = 30
+    network_requests_per_s: Annotated[
+        int,
+        _meta("Ingest requests a second from one network (IPv4 /24, IPv6 /48); ten times that at once; 0: any.", ge=0),
+    ] = 3000
+    stream_events_per_s: Annotated[
+        int, _meta("Events a second for one stream; ten times that at once; 0: any.", ge=0)
+    ] = 100_000
+    limit_keys: Annotated[int, _meta("Networks, and streams, whose rate is known at once.", ge=1000)] = 100_000
+    failed_keys_per_minute: Annotated[
+        int, _meta("Wrong admin keys from one network, before it has to wait with keys not seen before.", ge=1)
+    ] = 20
     trusted_proxies: Annotated[
         tuple[str, ...], _meta("Networks whose X-Forwarded-For and country headers are believed, as CIDR.")
     ] = ()

@@ -4,17 +4,15 @@ Addresses are looked at and forgotten: nothing here keeps one, logs one or cache
 """
 
 import ipaddress
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import resources
 
 import iptocc
 import maxminddb
 
+from playhead.addresses import Address, Network, Proxies, read_address
 from playhead.errors import SettingsError
 from playhead.settings import Settings
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _NOT_PUBLIC: tuple[Network, ...] = tuple(
     ipaddress.ip_network(block)
@@ -57,7 +55,7 @@ class CountryFinder:
     """Finds countries by the settings' proxies, headers and database; raises SettingsError on unusable ones."""
 
     def __init__(self, settings: Settings) -> None:
-        self._proxies = _read_networks(settings.trusted_proxies)
+        self._proxies = Proxies(settings.trusted_proxies)
         self._headers = tuple(name.lower() for name in settings.country_headers)
         self._countries, self._country_by_zone = read_countries()
         self._databases: list[Callable[[Address], str]] = [_ask_bundled_table]
@@ -70,26 +68,13 @@ class CountryFinder:
         `headers` have lower-case names; `peer_ip` is who connected, None for a local socket; `timezone` is
         an IANA name or "". Headers are believed only if the peer lies within PLAYHEAD_TRUSTED_PROXIES.
         """
-        peer = _read_address(peer_ip or "")
-        is_proxied = self._is_proxy(peer)
-        if is_proxied and (country := self._read_headers(headers)):
+        if self._proxies.has(read_address(peer_ip or "")) and (country := self._read_headers(headers)):
             return country
-        client = self._find_client(headers.get("x-forwarded-for", "")) if is_proxied else peer
+        client = self._proxies.find_client(peer_ip, headers.get("x-forwarded-for", ""))
         return (self._locate(client) if client else "") or self._country_by_zone.get(timezone, "")
-
-    def _is_proxy(self, address: Address | None) -> bool:
-        return address is not None and any(address in network for network in self._proxies)
 
     def _read_headers(self, headers: Mapping[str, str]) -> str:
         return next((code for name in self._headers if (code := self._check(headers.get(name, "")))), "")
-
-    def _find_client(self, forwarded_for: str) -> Address | None:
-        """Return the last hop that is no proxy of ours; what stands before it, anybody can have written."""
-        for hop in reversed(forwarded_for.split(",")):
-            address = _read_address(hop)
-            if not self._is_proxy(address):
-                return address
-        return None
 
     def _locate(self, address: Address) -> str:
         if any(address in network for network in _NOT_PUBLIC):
@@ -128,27 +113,6 @@ def _read_links() -> list[tuple[str, str]]:
 
 def _read_tzdata(name: str) -> str:
     return resources.files("tzdata").joinpath("zoneinfo", name).read_text(encoding="utf-8")
-
-
-def _read_networks(blocks: Sequence[str]) -> tuple[Network, ...]:
-    try:
-        return tuple(ipaddress.ip_network(block, strict=False) for block in blocks)
-    except ValueError as error:
-        raise SettingsError(f"PLAYHEAD_TRUSTED_PROXIES: {error}") from error
-
-
-def _read_address(text: str) -> Address | None:
-    """Return the address in `text`, which may carry a port or brackets; None if there is none."""
-    text = text.strip()
-    if text.startswith("["):
-        text = text[1:].partition("]")[0]
-    elif text.count(":") == 1:
-        text = text.partition(":")[0]
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _ask_bundled_table(address: Address) -> str:

@@ -1,7 +1,7 @@
 """The way of a batch, the same for every protocol: the steps stand in `take`, in their order."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from playhead.ingest.buffer import RETRY_AFTER_S, RowBuffer
 from playhead.ingest.counters import IngestCounters
 from playhead.ingest.dead_letters import MAX_TEXT_BYTES, DeadLetterBox
 from playhead.ingest.enrich import Enricher
+from playhead.ingest.limits import IngestLimits
 from playhead.ingest.requests import Request
 from playhead.ingest.sessions import SessionResolver, make_session_id
 from playhead.ingest.spool import Spool, UnassignedBatch
@@ -29,6 +30,7 @@ class Pipeline:
     """Takes batches: what the contract refuses is told and counted, the rest is stored when `take` returns."""
 
     settings: Settings
+    limits: IngestLimits
     gate: StreamGate
     enricher: Enricher
     resolver: SessionResolver
@@ -40,8 +42,10 @@ class Pipeline:
     async def take(self, batch: Batch, request: Request) -> None:
         """Bring a batch to the database; its rows are stored then, and `batch.refused` says what was not.
 
-        Raises UnavailableError and StoreError when it should be sent again, UnstorableError when never.
+        Raises TooManyRequestsError, UnavailableError and StoreError when it should be sent again, UnstorableError when
+        never.
         """
+        self._count_events(batch)
         await self._refuse_unknown_streams(batch)
         self._refuse_outdated(batch)
         if batch.rows:
@@ -60,6 +64,10 @@ class Pipeline:
         if self.spool is not None and self.spool.is_store_down:
             return make_session_id(ts, stream_id.encode(), client_id.encode())
         return await self.resolver.name(stream_id, client_id, ts)
+
+    def _count_events(self, batch: Batch) -> None:
+        for stream_id, events in Counter(row.stream_id for row in batch.rows).items():
+            self.limits.take_events(stream_id, events)
 
     async def _refuse_unknown_streams(self, batch: Batch) -> None:
         if not self.settings.strict_streams:

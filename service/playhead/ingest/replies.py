@@ -8,6 +8,7 @@ from litestar.types import Send
 from playhead.errors import PROBLEM_MEDIA_TYPE, PlayheadError, encode_problem, problem_headers
 
 NO_CONTENT = 204
+_SECURITY_HEADERS = [(b"x-content-type-options", b"nosniff"), (b"cross-origin-resource-policy", b"cross-origin")]
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -31,7 +32,10 @@ def problem_reply(error: PlayheadError, headers: Mapping[str, str] | None = None
 
 async def send_reply(send: Send, reply: Reply, more_headers: Mapping[str, str]) -> None:
     """Send `reply` with `more_headers`."""
-    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()]
+    headers = [
+        *_SECURITY_HEADERS,
+        *((name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()),
+    ]
     headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in more_headers.items()]
     if reply.status != NO_CONTENT:
         headers.append((b"content-length", b"%d" % len(reply.body)))

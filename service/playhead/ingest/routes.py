@@ -18,6 +18,7 @@ from playhead.ingest.counters import CounterSnapshot, IngestCounters
 from playhead.ingest.dead_letters import DeadLetterBox
 from playhead.ingest.endpoints import Clock, CmcdEndpoint, Endpoint, NativeEndpoint, read_clock
 from playhead.ingest.enrich import Enricher
+from playhead.ingest.limits import IngestLimits
 from playhead.ingest.pipeline import POISON, Pipeline, assign_sessions
 from playhead.ingest.replies import NO_CONTENT, Reply, problem_reply, send_reply
 from playhead.ingest.requests import Request, read_head
@@ -55,8 +56,10 @@ def create_ingest(
 
     spool = Spool(settings, sink, assign, refuse) if settings.spool else None
     buffer = RowBuffer(SpoolingSink(sink, spool) if spool else sink, settings)
+    limits = IngestLimits(settings)
     pipeline = Pipeline(
         settings=settings,
+        limits=limits,
         gate=StreamGate(is_known_stream),
         enricher=Enricher(settings),
         resolver=resolver,
@@ -69,7 +72,7 @@ def create_ingest(
         "/analytics/events": NativeEndpoint(settings, pipeline, clock),
         "/analytics/cmcd": CmcdEndpoint(settings, pipeline, letters, counters, clock),
     }
-    return IngestApp(endpoints, Cors(settings.allowed_origins), counters, buffer, letters, spool)
+    return IngestApp(endpoints, limits, Cors(settings.allowed_origins), counters, buffer, letters, spool)
 
 
 class IngestApp:
@@ -78,6 +81,7 @@ class IngestApp:
     def __init__(
         self,
         endpoints: dict[str, Endpoint],
+        limits: IngestLimits,
         cors: Cors,
         counters: IngestCounters,
         buffer: RowBuffer,
@@ -85,6 +89,7 @@ class IngestApp:
         spool: Spool | None,
     ) -> None:
         self._endpoints = endpoints
+        self._limits = limits
         self._cors = cors
         self._counters = counters
         self._buffer = buffer
@@ -146,6 +151,7 @@ class IngestApp:
 
     async def _take(self, endpoint: Endpoint, request: Request, receive: Receive) -> Reply:
         try:
+            self._limits.take_request(request)
             reply = await endpoint.take(request, receive)
         except DisconnectedError:
             self._counters.count_request(endpoint.protocol, "disconnected")

@@ -7,7 +7,8 @@ from litestar.connection import ASGIConnection
 from litestar.di import Provide
 from litestar.handlers import BaseRouteHandler
 
-from playhead.ops.auth import Caller, Keys
+from playhead.ops.auth import Caller
+from playhead.ops.door import Door
 
 MAX_BODY_BYTES = 64 * 1024
 
@@ -17,12 +18,16 @@ def _get_caller(request: Request[Any, Any, Any]) -> Caller:
     return caller
 
 
-def admin_router(keys: Keys, *parts: Router) -> Router:
+def admin_router(door: Door, *parts: Router) -> Router:
     """Return `parts` below /admin, none of whose handlers is reached without a key; they get `caller`."""
 
     async def require_key(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
         # A dependency would come too late: bodies are read and decoded before dependencies are asked.
-        connection.scope["user"] = await keys.identify(connection.headers.get("authorization"))
+        connection.scope["user"] = await door.identify(
+            connection.headers.get("authorization"),
+            connection.client.host if connection.client else None,
+            connection.headers.get("x-forwarded-for", ""),
+        )
 
     return Router(
         "/admin",

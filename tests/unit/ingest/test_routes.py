@@ -9,7 +9,12 @@ from tests.unit.ingest.conftest import NOW, Open, Service
 pytestmark = pytest.mark.anyio
 
 CMCD = {"Content-Type": "application/cmcd"}
-OPEN = {"access-control-allow-origin": "*", "access-control-expose-headers": "Retry-After"}
+OPEN = {
+    "access-control-allow-origin": "*",
+    "access-control-expose-headers": "Retry-After",
+    "cross-origin-resource-policy": "cross-origin",
+    "x-content-type-options": "nosniff",
+}
 
 
 @pytest.mark.parametrize("path", ["/analytics/", "/analytics/events/", "/analytics/other", "/analytics/EVENTS"])

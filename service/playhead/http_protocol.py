@@ -1,0 +1,80 @@
+"""The HTTP server's connections, with what it lacks: a bound on their number, and deadlines on what they send."""
+
+import asyncio
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from playhead.settings import Settings
+
+GRACE_S = 1.0
+"""A body that is late is told so by the application first."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """Closes connections over the limit, and those whose request does not come: half-sent, dripped, endless."""
+
+    limits: Settings
+    _deadline: asyncio.TimerHandle | None = None
+    _header_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, if there is room for it."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.max_connections:
+            transport.abort()
+        else:
+            self._expect(self.limits.receive_timeout_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expect nothing more of it."""
+        self._expect(None)
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        """Expect a head."""
+        super().on_message_begin()
+        self._header_bytes = 0
+        self._expect(self.limits.receive_timeout_s)
+
+    def on_url(self, url: bytes) -> None:
+        """Count a part of the URL."""
+        self._count_head(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Count a header."""
+        self._count_head(len(name) + len(value))
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Expect the body."""
+        self._expect(self.limits.receive_timeout_s + GRACE_S)
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Expect nothing: the rest is ours to do."""
+        self._expect(None)
+        super().on_message_complete()
+
+    def _count_head(self, size: int) -> None:
+        self._header_bytes += size
+        if self._header_bytes > self.limits.max_header_bytes:
+            raise httptools.HttpParserError("the head of the request is too large")
+
+    def _expect(self, within_s: float | None) -> None:
+        """Close the connection unless more is there in time; None: nothing is awaited."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = None if within_s is None else self.loop.call_later(within_s, self._give_up)
+
+    def _give_up(self) -> Any:
+        self._deadline = None
+        if not self.transport.is_closing():
+            self.transport.abort()
+
+
+def bounded_protocol(settings: Settings) -> type[BoundedProtocol]:
+    """Return the protocol class that keeps the settings' limits."""
+    return type("BoundedProtocol", (BoundedProtocol,), {"limits": settings})
