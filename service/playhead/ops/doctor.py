@@ -74,6 +74,7 @@ class _Engine(msgspec.Struct, frozen=True):
 
 Check = Callable[[Store, Settings], AsyncIterator[Finding]]
 
+
 async def examine(
     open_store: Callable[[], Awaitable[Store]], settings: Settings, checks: tuple[Check, ...] | None = None
 ) -> list[Finding]:
