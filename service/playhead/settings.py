@@ -80,7 +80,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 100_000
     limit_keys: Annotated[int, _meta("Networks, and streams, whose rate is known at once.", ge=1000)] = 100_000
     failed_keys_per_minute: Annotated[
-        int, _meta("Wrong admin keys from one network, before it has to wait with keys not seen before.", ge=1)
+        int, _meta("Wrong admin keys from one network, loopback apart; then it waits with keys not seen before.", ge=1)
     ] = 20
     trusted_proxies: Annotated[
         tuple[str, ...], _meta("Networks whose X-Forwarded-For and country headers are believed, as CIDR.")

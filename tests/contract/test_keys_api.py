@@ -141,6 +141,34 @@ async def test_no_key_no_answer(service: RunningService, content: bytes) -> None
             assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized"), (method, path)
 
 
+async def test_wrong_keys_from_this_machine_are_401(service: RunningService) -> None:
+    """However many there are: a key is never refused for the sake of others, nor 401 told as something else."""
+    for number in range(3 * service.settings.failed_keys_per_minute):
+        answer = await service.ask(KEYS, f"wrong-{number}")
+        assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
+    made = (await make(service, {"name": "never seen before"})).json()
+    assert (await service.ask(KEYS, made["key"])).status_code == 200
+
+
+async def test_wrong_keys_from_elsewhere_have_to_wait(service: RunningService) -> None:
+    """Through a proxy they are 429 with Retry-After after a while, and so is a key not seen before; known ones work."""
+
+    async def ask(key: str) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {key}", "X-Forwarded-For": "203.0.113.7"}
+        return await service.client.get(KEYS, headers=headers)
+
+    allowed = service.settings.failed_keys_per_minute
+    known, unknown = [(await make(service, {"name": name})).json()["key"] for name in ("known", "not yet known")]
+    assert (await ask(known)).status_code == 200
+    answers = [await ask(f"wrong-{number}") for number in range(allowed + 1)]
+    assert [answer.status_code for answer in answers] == [401] * allowed + [429]
+    refused = await ask(unknown)
+    assert (refused.status_code, refused.json()["code"]) == (429, "too_many_requests")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert (await ask(known)).status_code == 200
+    assert (await service.ask(KEYS, unknown)).status_code == 200
+
+
 async def test_with_a_key_in_the_settings_every_other_can_go(service: RunningService) -> None:
     """PLAYHEAD_ADMIN_KEY is a way in, so the last platform key of the database is deleted like any other."""
     await make(service, {"name": "last"})

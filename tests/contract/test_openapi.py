@@ -22,7 +22,8 @@ from playhead.settings import Settings
 from tests.servers.service_process import ServiceProcess
 from tests.unit.ingest.fake_store import FakeStore
 
-ADMIN = ["400", "401", "403", "503"]
+KEYED = ["401", "429", "503"]
+ADMIN = ["400", "403", *KEYED]
 INGEST = ["400", "405", "408", "413", "415", "429", "503"]
 OPERATIONS = {
     ("GET", "/admin/analytics/streams"): ["200", *ADMIN],
@@ -34,20 +35,20 @@ OPERATIONS = {
     ("GET", "/admin/analytics/concurrency"): ["200", *ADMIN],
     ("GET", "/admin/analytics/breakdown"): ["200", *ADMIN, "404"],
     ("GET", "/admin/analytics/streams/{stream_id}/sessions"): ["200", *ADMIN, "404"],
-    ("GET", "/admin/analytics/sessions/{session_id}"): ["200", "400", "401", "404", "503"],
+    ("GET", "/admin/analytics/sessions/{session_id}"): ["200", "400", "404", *KEYED],
     ("GET", "/admin/analytics/live"): ["200", *ADMIN],
-    ("GET", "/admin/analytics/metrics"): ["200", "401", "503"],
+    ("GET", "/admin/analytics/metrics"): ["200", *KEYED],
     ("GET", "/admin/streams"): ["200", *ADMIN],
-    ("GET", "/admin/streams/{stream_id}"): ["200", "400", "401", "404", "503"],
+    ("GET", "/admin/streams/{stream_id}"): ["200", "400", "404", *KEYED],
     ("PUT", "/admin/streams/{stream_id}"): ["200", "201", *ADMIN, "404", "413"],
-    ("DELETE", "/admin/streams/{stream_id}"): ["204", "400", "401", "404", "503"],
-    ("GET", "/admin/keys"): ["200", "401", "403", "503"],
+    ("DELETE", "/admin/streams/{stream_id}"): ["204", "400", "404", *KEYED],
+    ("GET", "/admin/keys"): ["200", "403", *KEYED],
     ("POST", "/admin/keys"): ["201", *ADMIN, "413"],
     ("DELETE", "/admin/keys/{key_id}"): ["204", *ADMIN, "404", "409"],
-    ("GET", "/admin/jobs"): ["200", "401", "403", "503"],
+    ("GET", "/admin/jobs"): ["200", "403", *KEYED],
     ("POST", "/admin/jobs/{name}/run"): ["202", *ADMIN, "404", "409"],
-    ("GET", "/admin/drift"): ["200", "401", "403", "503"],
-    ("GET", "/admin/ingest"): ["200", "401", "403", "503"],
+    ("GET", "/admin/drift"): ["200", "403", *KEYED],
+    ("GET", "/admin/ingest"): ["200", "403", *KEYED],
     ("GET", "/health/live"): ["200"],
     ("GET", "/health/ready"): ["200", "503"],
     ("GET", "/metrics"): ["200"],
@@ -146,6 +147,7 @@ def test_no_route_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         paths.update(ingest._endpoints)
         paths.update(route.path_format for route in admin.routes)
 
+    monkeypatch.setattr(playhead.app, "with_security_headers", lambda admin: admin)
     monkeypatch.setattr(playhead.app, "_split", note_paths)
     playhead.app.create_app(Settings(), FakeStore())
     assert paths - PAGES == {path for _, path in OPERATIONS}

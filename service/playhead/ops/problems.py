@@ -15,6 +15,8 @@ from playhead.errors import (
     PlayheadError,
     Problem,
     TooLargeError,
+    TooManyRequestsError,
+    UnauthorizedError,
     UnsupportedMediaError,
     encode_problem,
     problem_headers,
@@ -31,7 +33,12 @@ _BY_STATUS: dict[int, type[PlayheadError]] = {
 
 
 def describe_problems(*kinds: type[PlayheadError]) -> dict[int, ResponseSpec]:
-    """Return what OpenAPI says of the problems a route may answer, by status."""
+    """Return what OpenAPI says of the problems a route may answer, by status.
+
+    Where a key is asked for, those who try many wrong ones have to wait.
+    """
+    if UnauthorizedError in kinds:
+        kinds = (*kinds, TooManyRequestsError)
     return {
         kind.status: ResponseSpec(
             Problem, generate_examples=False, description=f"{kind.title}.", media_type=PROBLEM_MEDIA_TYPE

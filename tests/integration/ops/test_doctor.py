@@ -1,5 +1,9 @@
 """`playhead doctor` on both engines: what is well, what is not, and what to do."""
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from uuid import uuid4
@@ -15,8 +19,11 @@ from playhead.settings import Settings
 from playhead.store.clients import ClientStore
 from playhead.store.contract import Store
 from playhead.store.tables import fit_tables
+from tests.servers.service_process import SERVICE_SOURCES
 
 pytestmark = pytest.mark.anyio
+
+COMMAND = "import sys; from playhead.cli import main; sys.exit(main(['doctor', *sys.argv[1:]]))"
 
 
 def opens(store: ClientStore) -> Callable[[], Awaitable[Store]]:
@@ -77,3 +84,22 @@ async def test_a_database_that_is_away_is_a_finding(settings: Settings) -> None:
     findings = await examine(open_store, settings)
     assert (findings[0].check, findings[0].status, findings[0].detail) == ("database", "fail", "nobody listens")
     assert {"disk", "spool"} <= {finding.check for finding in findings}
+
+
+def test_the_command_tells_and_fails(tmp_path: Path) -> None:
+    """`playhead doctor` has a line for each finding, or all as JSON, and ends with 1 where anything failed."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("PLAYHEAD_")}
+    settings = {"PLAYHEAD_CLICKHOUSE_URL": "http://127.0.0.1:1/none", "PLAYHEAD_DATA_DIR": str(tmp_path)}
+    environment = own | {"PYTHONPATH": str(SERVICE_SOURCES)} | settings
+    text, as_json = [
+        subprocess.run(
+            [sys.executable, "-c", COMMAND, *arguments],
+            env=environment, capture_output=True, text=True, timeout=120, check=False,
+        )
+        for arguments in ((), ("--json",))
+    ]  # fmt: skip
+    assert (text.returncode, as_json.returncode) == (1, 1), text.stderr
+    findings = json.loads(as_json.stdout)
+    assert (findings[0]["check"], findings[0]["status"]) == ("database", "fail")
+    assert all(finding["check"] in text.stdout for finding in findings)
+    assert "-> Start it, or mend PLAYHEAD_CLICKHOUSE_URL" in text.stdout

@@ -46,7 +46,7 @@ def door(keys: FakeKeys, now: list[float]) -> Door:
     return Door(cast("Keys", keys), settings, clock=lambda: now[0])
 
 
-async def fail(door: Door, peer: str, times: int, forwarded_for: str = "") -> None:
+async def fail(door: Door, peer: str | None, times: int, forwarded_for: str = "") -> None:
     """Try wrong keys."""
     for number in range(times):
         with pytest.raises(UnauthorizedError):
@@ -78,6 +78,29 @@ async def test_a_proxy_is_not_the_sender(door: Door) -> None:
     with pytest.raises(TooManyRequestsError):
         await door.identify("Bearer new", "10.1.2.3", f"5.6.7.8, {PEER}")
     assert await door.identify("Bearer new", "10.1.2.3", OTHER) == Caller("someone")
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"])
+async def test_programs_of_this_machine_never_wait(door: Door, peer: str) -> None:
+    """Their wrong keys are refused, however many, and a right one opens."""
+    await fail(door, peer, 50)
+    assert await door.identify("Bearer new", peer, "") == Caller("someone")
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "::1"])
+async def test_what_a_proxy_here_passes_on_has_to_wait(door: Door, peer: str) -> None:
+    """Though nobody named the proxy as trusted: all that comes through it is one network then."""
+    await fail(door, peer, 3, forwarded_for=PEER)
+    with pytest.raises(TooManyRequestsError):
+        await door.identify("Bearer new", peer, OTHER)
+    assert await door.identify("Bearer new", peer, "") == Caller("someone")
+
+
+async def test_a_socket_without_address_is_a_network_too(door: Door) -> None:
+    """Nobody can tell who is behind it."""
+    await fail(door, None, 3)
+    with pytest.raises(TooManyRequestsError):
+        await door.identify("Bearer new", None, "")
 
 
 async def test_no_key_at_all_is_no_try(door: Door) -> None:

@@ -8,7 +8,14 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from playhead.errors import StoreUnavailableError
-from playhead.ops.metric_families import DatabaseFigures, FlushFigures, IngestCounts, IngestFigures, all_families
+from playhead.ops.metric_families import (
+    DatabaseFigures,
+    FlushFigures,
+    IngestCounts,
+    IngestFigures,
+    SpoolFigures,
+    all_families,
+)
 from playhead.ops.metrics import KEPT_S, Metrics
 from playhead.rollup.drift_checks import DriftReport
 from playhead.store.contract import Parameters, Row
@@ -27,7 +34,10 @@ INGEST = IngestFigures(
         flushes=5, failed_flushes=1, refused_puts=2, poisoned_puts=3, rows=10, bytes=1000, total_s=0.5, longest_s=0.2,
         waiting_rows=6, waiting_bytes=600,
     ),
-    spool_stats=None,
+    spool_stats=SpoolFigures(
+        state="spooling", bytes=11, max_bytes=12, segments=1, oldest_at=13.5, spooled_rows=14, replayed_rows=15,
+        refused_appends=16, set_aside_records=17, torn_records=18,
+    ),
     dropped_letters=9,
 )  # fmt: skip
 
@@ -96,7 +106,17 @@ async def test_everything_of_this_process_is_told() -> None:
         "ingest_poisoned_batches_total": 3, "ingest_failed_flushes_total": 1, "ingest_flushed_rows_total": 10,
         "ingest_flushed_bytes_total": 1000, "ingest_flush_duration_seconds_count": 5,
         "ingest_flush_duration_seconds_sum": 0.5, "ingest_longest_flush_seconds": 0.2,
+        "spool_bytes": 11, "spool_max_bytes": 12, "spool_is_used": 1, "spool_oldest_timestamp_seconds": 13.5,
+        "spool_spooled_rows_total": 14, "spool_replayed_rows_total": 15, "spool_refused_total": 16,
+        "spool_set_aside_total": 17, "spool_torn_total": 18,
     }  # fmt: skip
+
+
+async def test_a_spool_that_is_off_is_not_told() -> None:
+    """Nothing is said of it, rather than 0."""
+    samples = await told(Metrics(ScriptedStore(), lambda: msgspec.structs.replace(INGEST, spool_stats=None)))
+    assert samples["ingest_buffered_rows", ""] == 6
+    assert not any(name.startswith("spool") for name, _ in samples)
 
 
 async def test_a_database_that_is_down_is_told() -> None:
@@ -145,7 +165,7 @@ def test_every_metric_is_documented() -> None:
 
 async def test_two_applications_share_nothing() -> None:
     """Each has a registry of its own."""
-    other = IngestFigures(counts=INGEST.counts, flush_stats=INGEST.flush_stats, spool_stats=None, dropped_letters=1)
+    other = msgspec.structs.replace(INGEST, dropped_letters=1)
     one, two = Metrics(ScriptedStore(), lambda: INGEST), Metrics(ScriptedStore(), lambda: other)
     assert (await told(one))["dead_letters_dropped_total", ""] == 9
     assert (await told(two))["dead_letters_dropped_total", ""] == 1
