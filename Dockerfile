@@ -6,6 +6,7 @@ RUN pip install --no-cache-dir --require-hashes -r requirements/run.txt
 COPY pyproject.toml README.md LICENSE THIRD_PARTY.md ./
 COPY service/playhead service/playhead
 COPY clickhouse clickhouse
+COPY dbt dbt
 RUN pip install --no-cache-dir --no-deps --no-build-isolation . \
  && useradd --system --create-home playhead \
  && install -d -o playhead /var/lib/playhead

@@ -38,9 +38,11 @@ class RunningService:
 
 
 @asynccontextmanager
-async def run_service(settings: Settings, store: Store) -> AsyncIterator[RunningService]:
+async def run_service(
+    settings: Settings, store: Store, ingest_store: Store | None = None
+) -> AsyncIterator[RunningService]:
     """Start the service on `store`, and stop it as a server would."""
-    app = create_app(settings, store)
+    app = create_app(settings, store, ingest_store=ingest_store)
     async with _lifespan(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False, client=("127.0.0.1", 50_000))  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url="http://playhead.test") as client:

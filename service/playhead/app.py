@@ -40,21 +40,25 @@ from playhead.serve.registry_routes import registry_router
 from playhead.serve.routes import analytics_router
 from playhead.settings import Settings
 from playhead.store.contract import Store
-from playhead.store.migrate import migrate
-from playhead.store.tables import fit_tables
+from playhead.store.prepare import prepare
 
 OnStart = Callable[[str | None], Awaitable[None]]
 
 
-def create_app(settings: Settings, store: Store, on_start: OnStart | None = None) -> ASGIApp:
+def create_app(
+    settings: Settings, store: Store, on_start: OnStart | None = None, *, ingest_store: Store | None = None
+) -> ASGIApp:
     """Return the ASGI application; its lifespan migrates the database and runs what is in the background.
 
+    `ingest_store` is the same database for events alone, as a user who may do no more; else `store` is.
     `on_start` is told the first admin key when one was made, else None, once everything can be served.
-    The store stays the caller's to close.
+    The stores stay the caller's to close.
     """
     keys = Keys(store, settings.admin_key)
     door = Door(keys, settings)
-    ingest = create_ingest(settings, store, is_known_stream=lambda stream_id: is_registered(store, stream_id))
+    ingest = create_ingest(
+        settings, ingest_store or store, is_known_stream=lambda stream_id: is_registered(store, stream_id)
+    )
     refresher = Refresher(store, settings)
     jobs = JobRunner(store, settings, JOBS)
     scheduler = Scheduler(jobs, cron_triggers(jobs, settings))
@@ -66,8 +70,7 @@ def create_app(settings: Settings, store: Store, on_start: OnStart | None = None
 
     @asynccontextmanager
     async def lifespan(_: Litestar) -> AsyncIterator[None]:
-        await migrate(store)
-        await fit_tables(store, settings)
+        await prepare(store, settings)
         await note_lately_changed_days(store)
         first_key = await keys.make_first_key()
         await ingest.start()

@@ -19,6 +19,7 @@ from playhead.settings import describe_settings, load_settings
 from playhead.simulate import command as simulate_command
 from playhead.store import migrate as migrations
 from playhead.store.contract import Store
+from playhead.store.prepare import prepare
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -74,9 +75,10 @@ def _list_settings(_: argparse.Namespace) -> int:
 
 
 async def _migrate(*, plan_only: bool) -> int:
-    store = open_store(load_settings())
+    settings = load_settings()
+    store = open_store(settings)
     try:
-        todo = await (migrations.plan(store) if plan_only else migrations.migrate(store))
+        todo = await (migrations.plan(store) if plan_only else prepare(store, settings))
     finally:
         await store.close()
     verb = "would apply" if plan_only else "applied"
@@ -89,7 +91,7 @@ async def _migrate(*, plan_only: bool) -> int:
 
 async def _dbt(arguments: Sequence[str]) -> int:
     async with reach_store(load_settings()) as (reached, store):
-        await migrations.migrate(store)
+        await prepare(store, reached)
         return await show_dbt(reached, arguments)
 
 
@@ -118,7 +120,7 @@ async def _run_job(name: str) -> int:
     settings = load_settings()
     configure_logging(settings.log_level)
     async with reach_store(settings) as (reached, store):
-        await migrations.migrate(store)
+        await prepare(store, reached)
         job = asyncio.create_task(JobRunner(store, reached, JOBS).run(name, Trigger.COMMAND))
         # As Ctrl-C: the job is given up in order, and its run is written down as failed.
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, job.cancel)

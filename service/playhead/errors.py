@@ -16,6 +16,8 @@ PlayheadError
  ├─ UnavailableError        503, retry after a while
  ├─ StoreError              the database refused or failed
  │   ├─ StoreUnavailableError    it may work later (down, slow, out of memory)
+ │   │   ├─ StoreLostError           no answer came; a read may be asked again at once
+ │   │   └─ StoreDeniedError         the database's user may not do it, until an operator has acted
  │   └─ StoreRejectedError       it will never work as it stands (bad row, bad query)
  ├─ JobError                a job could not do its work
  ├─ MigrationError          the schema is not what this version can work on
@@ -165,6 +167,17 @@ class StoreUnavailableError(StoreError):
 
     code = "store_unavailable"
     title = "The database is not available"
+
+
+class StoreLostError(StoreUnavailableError):
+    """The connection failed, or a shard's did: the statement may have been done or not."""
+
+
+class StoreDeniedError(StoreUnavailableError):
+    """The user that the database is reached as does not exist or may not do this; events wait in the spool."""
+
+    code = "store_denied"
+    title = "The database does not let the service do this"
 
 
 class StoreRejectedError(StoreError):

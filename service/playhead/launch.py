@@ -18,7 +18,7 @@ from playhead.http_protocol import bounded_protocol
 from playhead.settings import Settings
 from playhead.store.contract import Store
 from playhead.store.embedded import DATABASE, embedded_path, open_embedded_store
-from playhead.store.server import open_server_store
+from playhead.store.server import open_ingest_store, open_server_store
 from playhead.store.sql_endpoint import SqlEndpoint, ensure_token
 from playhead.store.sql_target import open_sql_target
 
@@ -104,6 +104,7 @@ def serve(settings: Settings) -> None:
     """Run the service until SIGINT or SIGTERM; what was accepted is stored before it ends."""
     configure_logging(settings.log_level)
     store = open_store(settings)
+    ingest_store = open_ingest_store(settings) if settings.clickhouse_ingest_url else store
     sql_endpoint = _open_sql_endpoint(settings)
 
     async def on_start(first_key: str | None) -> None:
@@ -111,7 +112,7 @@ def serve(settings: Settings) -> None:
         if sql_endpoint is not None:
             sql_endpoint.start()
 
-    app = create_app(settings, store, on_start=on_start)
+    app = create_app(settings, store, on_start=on_start, ingest_store=ingest_store)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -139,9 +140,14 @@ def serve(settings: Settings) -> None:
             print(f"admin key {server.key_line()}", flush=True)
         if sql_endpoint is not None:
             sql_endpoint.stop()
-        asyncio.run(store.close())
+        asyncio.run(_close(store, ingest_store))
     if not server.started:
         sys.exit(3)
+
+
+async def _close(*stores: Store) -> None:
+    for store in {id(store): store for store in stores}.values():
+        await store.close()
 
 
 def _open_sql_endpoint(settings: Settings) -> SqlEndpoint | None:

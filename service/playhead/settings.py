@@ -37,6 +37,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     clickhouse_url: Annotated[
         str, _secret("http[s]://user:password@host:port/database; empty: the embedded engine on the data folder.")
     ] = ""
+    clickhouse_ingest_url: Annotated[
+        str, _secret("The same for a user that only takes events in; empty: PLAYHEAD_CLICKHOUSE_URL.")
+    ] = ""
+    clickhouse_dbt_url: Annotated[
+        str, _secret("The same for a user that only builds marts; empty: PLAYHEAD_CLICKHOUSE_URL.")
+    ] = ""
+    clickhouse_cluster: Annotated[
+        str,
+        _meta("Name of the cluster in system.clusters; empty: one server.", pattern=r"\A[A-Za-z_][A-Za-z0-9_]*\Z|\A\Z"),
+    ] = ""
+    clickhouse_ca_file: Annotated[
+        str, _meta("Certificates (PEM) that a server's may be signed by; empty: those the system trusts.")
+    ] = ""
+    clickhouse_verify: Annotated[bool, _meta("Refuse a server whose certificate is not valid; off only for tests.")] = (
+        True
+    )
+    clickhouse_cert_file: Annotated[
+        str, _meta("Certificate (PEM) that the service shows to the server; empty: none.")
+    ] = ""
+    clickhouse_key_file: Annotated[str, _meta("The key (PEM) of that certificate.")] = ""
+    clickhouse_compression: Annotated[
+        str,
+        _meta(
+            "How inserts and answers are packed: none, lz4 or zstd; for a server elsewhere.",
+            pattern=r"\A(none|lz4|zstd)\Z",
+        ),
+    ] = "none"
     sql_port: Annotated[
         int,
         _meta("Port of the ClickHouse HTTP interface over the embedded engine, on 127.0.0.1; 0: off.", ge=0, le=65535),
@@ -117,6 +144,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # How it is answered
     query_threads: Annotated[int, _meta("Queries under way at once.", ge=1, le=64)] = 4
     query_timeout_s: Annotated[float, _meta("A query that takes longer is given up.", gt=0, le=3600)] = 30.0
+    query_attempts: Annotated[
+        int, _meta("Times a question is asked whose answer got lost, before 503.", ge=1, le=10)
+    ] = 3
     query_max_memory_bytes: Annotated[int, _meta("Memory one query may take.", ge=1024 * 1024)] = 4 * 1024**3
     refresh_interval_s: Annotated[float, _meta("Pause between two refreshes of the sessions.", gt=0, le=60)] = 2.0
     refold_rows: Annotated[int, _meta("Inserted rows one step of a refresh takes on at most.", ge=1000)] = 1_000_000
@@ -142,8 +172,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Yield what is wrong across settings that are fine one by one."""
         if self.max_event_age_days >= self.retention_days:
             yield "PLAYHEAD_MAX_EVENT_AGE_DAYS must be less than PLAYHEAD_RETENTION_DAYS"
-        if self.mmdb_path and not Path(self.mmdb_path).is_file():
-            yield f"PLAYHEAD_MMDB_PATH: there is no file {self.mmdb_path}"
+        for name in ("mmdb_path", "clickhouse_ca_file", "clickhouse_cert_file", "clickhouse_key_file"):
+            if (path := getattr(self, name)) and not Path(path).is_file():
+                yield f"{variable_of(name)}: there is no file {path}"
+        for name in ("clickhouse_ingest_url", "clickhouse_dbt_url", "clickhouse_cluster"):
+            if getattr(self, name) and not self.clickhouse_url:
+                yield f"{variable_of(name)} needs PLAYHEAD_CLICKHOUSE_URL"
         for name in ("refresh_cron", "aggregate_cron", "drift_check_cron"):
             try:
                 parse_cron(getattr(self, name))
@@ -154,7 +188,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings from `environment`; an empty variable counts as unset.
 
-    Raises SettingsError naming each variable that has no usable value or is not a setting.
+    A secret's variable with _FILE behind its name gives the path of a file that holds it. Raises SettingsError naming
+    each variable that has no usable value or is not a setting.
     """
     hints = get_type_hints(Settings, include_extras=True)
     given = {
@@ -163,7 +198,8 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         if name.startswith(ENV_PREFIX) and not name.startswith(TEST_PREFIX) and text
     }
     values = {}
-    errors = [f"{variable_of(name)} is not a setting" for name in given if name not in hints]
+    errors = list(_take_secrets_from_files(given, hints))
+    errors += [f"{variable_of(name)} is not a setting" for name in given if name not in hints]
     for name in given.keys() & hints.keys():
         try:
             values[name] = _convert(given[name], hints[name])
@@ -175,6 +211,18 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> Settings:
     if errors := list(settings.problems()):
         raise SettingsError("; ".join(errors))
     return settings
+
+
+def _take_secrets_from_files(given: dict[str, str], hints: Mapping[str, Any]) -> Iterator[str]:
+    """Replace each `<secret>_file` in `given` by the secret that the file holds; yield what is wrong."""
+    for name in [name for name, hint in hints.items() if _is_secret(hint) and f"{name}_file" in given]:
+        path = given.pop(f"{name}_file")
+        if name in given:
+            yield f"{variable_of(name)} and {variable_of(name)}_FILE are both set"
+        try:
+            given[name] = Path(path).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            yield f"{variable_of(name)}_FILE: {path} cannot be read: {type(error).__name__}"
 
 
 class SettingDescription(msgspec.Struct, frozen=True):
@@ -201,7 +249,7 @@ def describe_settings(settings: Settings) -> str:
     lines = []
     for (name, hint, _), known in zip(_fields(), setting_descriptions(), strict=True):
         value = _as_text(getattr(settings, name))
-        is_hidden = value and (_meta_of(hint).extra or {}).get("is_secret")
+        is_hidden = value and _is_secret(hint)
         lines.append(f"{known.variable}={'(set)' if is_hidden else value}")
         lines.append(f"    {known.description} ({known.kind}, default {known.default or 'empty'})")
     return "\n".join(lines)
@@ -215,6 +263,10 @@ def variable_of(name: str) -> str:
 def _fields() -> list[tuple[str, Any, object]]:
     hints = get_type_hints(Settings, include_extras=True)
     return [(field.name, hints[field.name], field.default) for field in msgspec.structs.fields(Settings)]
+
+
+def _is_secret(hint: Any) -> bool:
+    return bool((_meta_of(hint).extra or {}).get("is_secret"))
 
 
 def _meta_of(hint: Any) -> msgspec.Meta:

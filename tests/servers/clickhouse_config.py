@@ -1,5 +1,6 @@
 """The configuration of a test server, as the XML that ClickHouse reads."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,16 @@ class ServerUser:
         return f"http://{quote(self.name, safe='')}:{quote(self.password, safe='')}@{address}/{database}"
 
 
+SHIPPED_CONFIG = Path(__file__).parents[2] / "clickhouse" / "server"
+"""What operators are given, users among it; every test server has it beside its own."""
+
+SHIPPED_USERS = {
+    role: ServerUser(f"playhead_{role}", f"{role} p@ss/word:%") for role in ("owner", "api", "ingest", "dbt", "grafana")
+}
+SHIPPED_PASSWORDS = {f"PLAYHEAD_{role.upper()}_PASSWORD": user.password for role, user in SHIPPED_USERS.items()}
+"""What the environment of a server tells it."""
+
+
 @dataclass(frozen=True)
 class ServerConfig:
     """All that differs between two test servers; `clusters` maps a name to the TCP ports of its shards, in order."""
@@ -35,6 +46,8 @@ class ServerConfig:
     def write(self) -> Path:
         """Write the files into the folder and return the path of the main one."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        for folder in ("config.d", "users.d"):
+            shutil.copytree(SHIPPED_CONFIG / folder, self.folder / folder, dirs_exist_ok=True)
         users = self.folder / "users.xml"
         users.write_bytes(_to_xml(_users((self.owner, *self.users))))
         config = self.folder / "config.xml"

@@ -1,13 +1,14 @@
 """A real ClickHouse server on machines without Docker: a library from npm in a process of its own."""
 
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
 from tests.servers.child import Child
-from tests.servers.clickhouse_config import ServerConfig, ServerUser
+from tests.servers.clickhouse_config import SHIPPED_PASSWORDS, ServerConfig, ServerUser
 from tests.servers.clickhouse_http import ask, is_ready
 from tests.servers.library import find_library
 from tests.servers.ports import ReservedPort
@@ -29,13 +30,17 @@ LISTEN_FOREVER = (
 class ClickHouseProcess:
     """One server on 127.0.0.1 that keeps its folder, ports and users over kill and restart.
 
-    It speaks HTTP and the native protocol. `users` can sign in besides the owner, who may do everything.
+    It speaks HTTP and the native protocol. `users` can sign in besides the owner, who may do everything, and
+    those of clickhouse/server, whose `passwords` it is told by its environment.
     """
 
-    def __init__(self, folder: Path, *, users: Sequence[ServerUser] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, users: Sequence[ServerUser] = (), passwords: Mapping[str, str] = SHIPPED_PASSWORDS
+    ) -> None:
         self._ports = (ReservedPort(), ReservedPort())
         self.http_port, self.tcp_port = (port.number for port in self._ports)
         self._config = ServerConfig(folder, self.http_port, self.tcp_port, OWNER, tuple(users))
+        self._passwords = passwords
         folder.mkdir(parents=True, exist_ok=True)
         self._child = Child(folder / "output.log")
 
@@ -60,7 +65,8 @@ class ClickHouseProcess:
         """
         config = self._config.write()
         self._child.spawn(
-            [sys.executable, LAUNCHER, find_library(), f"--config-file={config}", "--query", LISTEN_FOREVER]
+            [sys.executable, LAUNCHER, find_library(), f"--config-file={config}", "--query", LISTEN_FOREVER],
+            {**os.environ, **self._passwords},
         )
         self._child.wait_until(lambda: is_ready(f"http://127.0.0.1:{self.http_port}"), READY_TIMEOUT_S)
         ask(self.url("default"), f"CREATE DATABASE IF NOT EXISTS {DATABASE}")

@@ -124,3 +124,28 @@ def test_the_list_tells_the_values_in_force_but_no_secret() -> None:
     assert "PLAYHEAD_ADMIN_KEY=(set)\n" in text
     assert "PLAYHEAD_MMDB_PATH=\n" in text
     assert "hush" not in text
+
+
+def test_a_secret_may_be_in_a_file(tmp_path: Path) -> None:
+    """Its variable with _FILE behind the name gives the path; a line's end is no part of it."""
+    (tmp_path / "url").write_text("http://u:p@db:8123/playhead\n")
+    settings = load_settings({"PLAYHEAD_CLICKHOUSE_URL_FILE": str(tmp_path / "url")})
+    assert settings.clickhouse_url == "http://u:p@db:8123/playhead"
+    assert "p@db" not in describe_settings(settings)
+
+
+@pytest.mark.parametrize(
+    ("environment", "reason"),
+    [
+        ({"PLAYHEAD_ADMIN_KEY_FILE": "/no/such/file"}, "PLAYHEAD_ADMIN_KEY_FILE: /no/such/file cannot be read"),
+        ({"PLAYHEAD_ADMIN_KEY_FILE": "/no/such/file", "PLAYHEAD_ADMIN_KEY": "k"}, "are both set"),
+        ({"PLAYHEAD_HOST_FILE": "/etc/hostname"}, "PLAYHEAD_HOST_FILE is not a setting"),
+        ({"PLAYHEAD_CLICKHOUSE_INGEST_URL": "http://db"}, "needs PLAYHEAD_CLICKHOUSE_URL"),
+        ({"PLAYHEAD_CLICKHOUSE_CLUSTER": "a-b", "PLAYHEAD_CLICKHOUSE_URL": "http://db"}, "PLAYHEAD_CLICKHOUSE_CLUSTER"),
+        ({"PLAYHEAD_CLICKHOUSE_CA_FILE": "/no/such/file"}, "there is no file /no/such/file"),
+    ],
+)
+def test_what_does_not_fit_together_is_told(environment: dict[str, str], reason: str) -> None:
+    """A file that is not there, two values for one setting, a user without a server."""
+    with pytest.raises(SettingsError, match=reason):
+        load_settings(environment)

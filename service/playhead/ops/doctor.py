@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from playhead.errors import PlayheadError, StoreError
+from playhead.ops.grants import check_grants, users_without_password
 from playhead.ops.jobs.runs import RunStatus
 from playhead.ops.metric_families import JobOutcome
 from playhead.rollup.drift_checks import fetch_last_check
@@ -184,6 +185,25 @@ async def _look_at_schema(store: Store, _: Settings) -> AsyncIterator[Finding]:
     )
 
 
+async def _look_at_grants(_: Store, settings: Settings) -> AsyncIterator[Finding]:
+    for grants in await check_grants(settings):
+        lacking = ", ".join(grants.missing)
+        advice = "clickhouse/server/users.d/playhead.xml has the grants of each user (docs/server.md)."
+        yield Finding(
+            check="grants",
+            status="fail" if lacking else "ok",
+            detail=f"{grants.user} may not {lacking}" if lacking else f"{grants.user} may do its work",
+            advice=f"Grant it, or name another user in {grants.variable}: {advice}" if lacking else "",
+        )
+
+
+async def _look_at_passwords(_: Store, settings: Settings) -> AsyncIterator[Finding]:
+    for user in await users_without_password(settings):
+        variable = f"{user.upper()}_PASSWORD"
+        advice = f"Set {variable} in the environment of the ClickHouse server, and restart it."
+        yield Finding(check="passwords", status="fail", detail=f"anybody can sign in as {user}", advice=advice)
+
+
 async def _look_at_parts(store: Store, _: Settings) -> AsyncIterator[Finding]:
     sql = """
         SELECT concat(table, ' ', partition) AS name, count() AS most FROM system.parts
@@ -261,6 +281,8 @@ async def _look_at_drift(store: Store, _: Settings) -> AsyncIterator[Finding]:
 CHECKS: tuple[Check, ...] = (
     _look_at_server,
     _look_at_schema,
+    _look_at_grants,
+    _look_at_passwords,
     _look_at_disks,
     _look_at_parts,
     _look_at_retention,

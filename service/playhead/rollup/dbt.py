@@ -48,7 +48,7 @@ async def run_dbt(settings: Settings, arguments: Sequence[str], *, database: str
     is built by the next run. Raises JobError after `job_timeout_s`, and StoreUnavailableError where the engine cannot
     be reached.
     """
-    async with open_sql_target(settings, database) as target:
+    async with open_sql_target(_as_builder(settings), database) as target:
         folder = _data_folder(settings) / "jobs"
         environment = dbt_environment(settings, target, folder) | {
             "DBT_USE_COLORS": "0",
@@ -66,10 +66,15 @@ async def show_dbt(settings: Settings, arguments: Sequence[str]) -> int:
 
     What dbt writes stays in `dbt` of the data folder. Raises StoreUnavailableError where the engine cannot be reached.
     """
-    async with open_sql_target(settings) as target:
+    async with open_sql_target(_as_builder(settings)) as target:
         environment = dbt_environment(settings, target, _data_folder(settings))
         async with _started(arguments, environment, output=None) as process:
             return await process.wait()
+
+
+def _as_builder(settings: Settings) -> Settings:
+    """Return the settings with the URL that dbt is to use, where it has one of its own."""
+    return msgspec.structs.replace(settings, clickhouse_url=settings.clickhouse_dbt_url or settings.clickhouse_url)
 
 
 def _job_threads(settings: Settings) -> int:
@@ -86,23 +91,46 @@ def _data_folder(settings: Settings) -> Path:
 
 def dbt_environment(settings: Settings, target: ServerAddress, folder: Path) -> dict[str, str]:
     """Return the environment dbt runs in: this process's, where the engine is, and `folder` to write below."""
-    return dict(_inherited()) | {
-        "DBT_PROJECT_DIR": str(project_folder()),
-        "DBT_PROFILES_DIR": str(project_folder()),
-        "DBT_TARGET_PATH": str(folder / "target"),
-        "DBT_LOG_PATH": str(folder / "logs"),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "0",
-        "DBT_PLAYHEAD_HOST": target.host,
-        "DBT_PLAYHEAD_PORT": str(target.port),
-        "DBT_PLAYHEAD_SECURE": str(target.is_secure),
-        "DBT_PLAYHEAD_USER": target.user,
-        "DBT_PLAYHEAD_DATABASE": target.database,
-        "DBT_ENV_SECRET_PLAYHEAD_PASSWORD": target.password,
-        "DBT_PLAYHEAD_TIMEOUT_S": str(int(settings.job_timeout_s) + 1),
-        "DBT_PLAYHEAD_MAX_MEMORY_BYTES": str(settings.query_max_memory_bytes),
-        "DBT_PLAYHEAD_MAX_THREADS": "0",
-        "DBT_PLAYHEAD_MAX_SESSION_EVENTS": str(settings.max_session_events),
-        "DBT_PLAYHEAD_RETENTION_DAYS": str(settings.retention_days),
+    return (
+        dict(_inherited())
+        | _wire_environment(settings)
+        | {
+            "DBT_PROJECT_DIR": str(project_folder()),
+            "DBT_PROFILES_DIR": str(project_folder()),
+            "DBT_TARGET_PATH": str(folder / "target"),
+            "DBT_LOG_PATH": str(folder / "logs"),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "0",
+            "DBT_PLAYHEAD_HOST": target.host,
+            "DBT_PLAYHEAD_PORT": str(target.port),
+            "DBT_PLAYHEAD_SECURE": str(target.is_secure),
+            "DBT_PLAYHEAD_VERIFY": str(settings.clickhouse_verify),
+            "DBT_PLAYHEAD_CERT_FILE": settings.clickhouse_cert_file,
+            "DBT_PLAYHEAD_KEY_FILE": settings.clickhouse_key_file,
+            "DBT_PLAYHEAD_COMPRESSION": ""
+            if settings.clickhouse_compression == "none"
+            else settings.clickhouse_compression,
+            "SSL_CERT_FILE": settings.clickhouse_ca_file or os.environ.get("SSL_CERT_FILE", ""),
+            "DBT_PLAYHEAD_USER": target.user,
+            "DBT_PLAYHEAD_DATABASE": target.database,
+            "DBT_ENV_SECRET_PLAYHEAD_PASSWORD": target.password,
+            "DBT_PLAYHEAD_TIMEOUT_S": str(int(settings.job_timeout_s) + 1),
+            "DBT_PLAYHEAD_MAX_MEMORY_BYTES": str(settings.query_max_memory_bytes),
+            "DBT_PLAYHEAD_MAX_THREADS": "0",
+            "DBT_PLAYHEAD_MAX_SESSION_EVENTS": str(settings.max_session_events),
+            "DBT_PLAYHEAD_RETENTION_DAYS": str(settings.retention_days),
+        }
+    )
+
+
+def _wire_environment(settings: Settings) -> dict[str, str]:
+    """Return how the server is reached; whom to trust is OpenSSL's variable, since dbt has none."""
+    packing = settings.clickhouse_compression
+    trust = {"SSL_CERT_FILE": settings.clickhouse_ca_file} if settings.clickhouse_ca_file else {}
+    return trust | {
+        "DBT_PLAYHEAD_VERIFY": str(settings.clickhouse_verify),
+        "DBT_PLAYHEAD_CERT_FILE": settings.clickhouse_cert_file,
+        "DBT_PLAYHEAD_KEY_FILE": settings.clickhouse_key_file,
+        "DBT_PLAYHEAD_COMPRESSION": "" if packing == "none" else packing,
     }
 
 

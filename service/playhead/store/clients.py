@@ -10,17 +10,16 @@ import msgspec
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from playhead.errors import StoreError, StoreRejectedError, StoreUnavailableError
+from playhead.errors import StoreLostError, StoreUnavailableError
 from playhead.settings import Settings
 from playhead.store.contract import Parameters, Row
+from playhead.store.error_classes import classify_error
+from playhead.store.sql_files import name_of
 
 Answer = TypeVar("Answer")
 
-REJECTING_CODES = frozenset({
-    6, 20, 26, 27, 33, 38, 41, 42, 43, 44, 46, 47, 53, 62, 70, 72, 117, 128, 130, 131, 158, 190, 307, 321, 349, 376,
-    396, 407, 441, 456, 457, 691,
-})  # fmt: skip
-"""ClickHouse errors that are the statement's or the row's fault: parsing, types, ranges, syntax."""
+RETRY_PAUSE_S = 0.1
+"""Before a read whose answer got lost is asked again; twice as long before each further try."""
 
 
 def insert_settings(settings: Settings) -> dict[str, Any]:
@@ -44,11 +43,22 @@ def query_settings(settings: Settings) -> dict[str, Any]:
     }
 
 
-def classify_error(error: Exception) -> StoreError:
-    """Return `error` of the driver as one of ours: worth a later try, or never."""
-    code = int(getattr(error, "code", None) or 0)
-    kind = StoreRejectedError if code in REJECTING_CODES else StoreUnavailableError
-    return kind(str(error), code_number=code)
+class Packing(msgspec.Struct, frozen=True):
+    """How inserts are compressed: by what function, under which name of HTTP's Content-Encoding."""
+
+    encoding: str
+    pack: Callable[[bytes], bytes]
+
+
+class Transport(msgspec.Struct, frozen=True, kw_only=True):
+    """What sets a server apart from the engine in this process.
+
+    A read whose answer got lost is asked `read_attempts` times; writes are repeated by who knows that it does no harm.
+    """
+
+    read_attempts: int = 1
+    has_query_log: bool = False
+    packing: Packing | None = None
 
 
 class ClientPool:
@@ -89,35 +99,54 @@ class ClientPool:
 
 
 class ClientStore:
-    """The Store both engines share; they differ in how a handle is opened."""
+    """The Store both engines share; they differ in how a handle is opened, and in how statements get there."""
 
-    def __init__(self, database: str, *, inserts: ClientPool, queries: ClientPool) -> None:
+    def __init__(
+        self, database: str, *, inserts: ClientPool, queries: ClientPool, transport: Transport | None = None
+    ) -> None:
         self.database = database
         self._inserts = inserts
         self._queries = queries
+        self._transport = transport or Transport()
 
     async def fetch(self, sql: str, row_type: type[Row], parameters: Parameters | None = None) -> list[Row]:
         """Return the rows of a SELECT as Structs."""
 
         def ask(client: Client) -> bytes:
-            return client.raw_query(sql, dict(parameters or {}), fmt="JSONEachRow")
+            return client.raw_query(sql, dict(parameters or {}), fmt="JSONEachRow", settings=self._comment(sql))
 
-        answer = await self._queries.run(ask)
+        answer = await self._read(ask)
         return msgspec.json.Decoder(row_type).decode_lines(answer)
 
     async def execute(self, sql: str, parameters: Parameters | None = None) -> None:
         """Run one statement without an answer."""
 
         def run(client: Client) -> Any:
-            return client.command(sql, dict(parameters or {}))
+            return client.command(sql, dict(parameters or {}), settings=self._comment(sql))
 
         await self._queries.run(run)
+
+    async def may(self, right: str) -> bool:
+        """Return whether the database's user has a right, told as in GRANT: `INSERT ON streams`."""
+
+        def ask(client: Client) -> Any:
+            return client.command(f"CHECK GRANT {right}")
+
+        return bool(int(await self._queries.run(ask)))
 
     async def insert(self, table: str, columns: Sequence[str], lines: bytes) -> None:
         """Insert JSONCompactEachRow lines; durable when it returns."""
 
         def write(client: Client) -> Any:
-            return client.raw_insert(table, columns, lines, fmt="JSONCompactEachRow")
+            packing = self._transport.packing
+            return client.raw_insert(
+                table,
+                columns,
+                packing.pack(lines) if packing else lines,
+                fmt="JSONCompactEachRow",
+                compression=packing.encoding if packing else None,
+                settings=self._comment("", f"insert {table}"),
+            )
 
         await self._inserts.run(write)
 
@@ -125,3 +154,15 @@ class ClientStore:
         """Wait for running calls and let the engine go."""
         await asyncio.to_thread(self._inserts.close)
         await asyncio.to_thread(self._queries.close)
+
+    async def _read(self, ask: Callable[[Client], bytes]) -> bytes:
+        for attempt in range(1, self._transport.read_attempts):
+            try:
+                return await self._queries.run(ask)
+            except StoreLostError:
+                await asyncio.sleep(RETRY_PAUSE_S * 2 ** (attempt - 1))
+        return await self._queries.run(ask)
+
+    def _comment(self, sql: str, name: str = "") -> dict[str, Any] | None:
+        """Return the setting by which query_log tells what asked: the name of the question's file."""
+        return {"log_comment": f"playhead {name or name_of(sql)}"} if self._transport.has_query_log else None

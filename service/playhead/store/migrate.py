@@ -103,8 +103,11 @@ def pending(known: Iterable[Migration], applied: Iterable[AppliedMigration]) -> 
 async def migrate(store: Store) -> list[Migration]:
     """Apply what is pending, in order, and return it; safe to run twice, at once, and after a crash.
 
-    Raises MigrationError as `plan` does, StoreError when a statement fails.
+    Where nothing is pending, nothing but reading is asked of the database's user. Raises MigrationError as `plan` does,
+    StoreError when a statement fails.
     """
+    if not await plan(store):
+        return []
     async with _lock(store):
         await store.execute(_CREATE_LEDGER)
         todo = await plan(store)

@@ -1,16 +1,24 @@
 """A ClickHouse server, by URL."""
 
+import sys
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import clickhouse_connect
+import lz4.frame
 import msgspec
 from clickhouse_connect.driver.client import Client
 
 from playhead.errors import SettingsError
 from playhead.settings import Settings
-from playhead.store.clients import ClientPool, ClientStore, insert_settings, query_settings
+from playhead.store.clients import ClientPool, ClientStore, Packing, Transport, insert_settings, query_settings
 
+if sys.version_info >= (3, 14):
+    from compression import zstd  # type: ignore[import-not-found, unused-ignore]
+else:
+    from backports import zstd
+
+_PACKINGS = {"lz4": Packing("lz4", lz4.frame.compress), "zstd": Packing("zstd", zstd.compress)}
 DEFAULT_PORTS = {"http": 8123, "https": 8443}
 
 
@@ -52,21 +60,19 @@ def open_server_store(settings: Settings) -> ClientStore:
 
     The database must exist. Raises SettingsError when the URL is not http[s]://user:password@host:port/database.
     """
-    address = read_server_address(settings.clickhouse_url)
+    return open_store_at(read_server_address(settings.clickhouse_url), settings)
+
+
+def open_ingest_store(settings: Settings) -> ClientStore:
+    """Open a store for events alone, on `settings.clickhouse_ingest_url`; else as `open_server_store`."""
+    return open_store_at(read_server_address(settings.clickhouse_ingest_url), settings)
+
+
+def open_store_at(address: ServerAddress, settings: Settings) -> ClientStore:
+    """Open a store at `address`; connections are made when first needed."""
 
     def connect(client_settings: dict[str, Any], timeout_s: float) -> Client:
-        return clickhouse_connect.get_client(
-            host=address.host,
-            port=address.port,
-            secure=address.is_secure,
-            username=address.user,
-            password=address.password,
-            database=address.database,
-            settings=client_settings,
-            connect_timeout=5,
-            send_receive_timeout=timeout_s,
-            autogenerate_session_id=False,
-        )
+        return _connect(address, settings, client_settings, timeout_s)
 
     return ClientStore(
         address.database,
@@ -76,4 +82,34 @@ def open_server_store(settings: Settings) -> ClientStore:
         queries=ClientPool(
             "query", settings.query_threads + 1, lambda: connect(query_settings(settings), settings.query_timeout_s + 5)
         ),
+        transport=Transport(
+            read_attempts=settings.query_attempts,
+            has_query_log=True,
+            packing=_PACKINGS.get(settings.clickhouse_compression),
+        ),
+    )
+
+
+def _connect(
+    address: ServerAddress, settings: Settings, client_settings: dict[str, Any], timeout_s: float
+) -> Client:  # fmt: skip
+    is_packed = settings.clickhouse_compression in _PACKINGS
+    return clickhouse_connect.get_client(
+        host=address.host,
+        port=address.port,
+        secure=address.is_secure,
+        verify=settings.clickhouse_verify,
+        ca_cert=settings.clickhouse_ca_file or None,
+        client_cert=settings.clickhouse_cert_file or None,
+        client_cert_key=settings.clickhouse_key_file or None,
+        # With a password the certificate opens the connection and no more; without, it says who asks.
+        tls_mode="strict" if address.password else "mutual",
+        compress=settings.clickhouse_compression if is_packed else False,
+        username=address.user,
+        password=address.password,
+        database=address.database,
+        settings=client_settings,
+        connect_timeout=5,
+        send_receive_timeout=timeout_s,
+        autogenerate_session_id=False,
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 _PACKAGED = Path(__file__).parents[1] / "clickhouse"
 _REPOSITORY = Path(__file__).parents[3] / "clickhouse"
+_names: dict[str, str] = {}
 
 
 def sql_folder(name: str) -> Path:
@@ -21,7 +22,14 @@ def query(name: str, sums_source: str = "") -> str:
     there; `sums_source` names the fragment that this word stands for.
     """
     text = (sql_folder("queries") / f"{name}.sql").read_text(encoding="utf-8")
-    return statement(expand(_without_comments(text), sums_source))
+    sql = statement(expand(_without_comments(text), sums_source))
+    _names[sql] = name
+    return sql
+
+
+def name_of(sql: str) -> str:
+    """Return the name of the file that `query` gave `sql` from; of other statements the first word, in lower case."""
+    return _names.get(sql) or _without_comments(sql).split(maxsplit=1)[0].lower()
 
 
 def expand(text: str, sums_source: str = "") -> str:

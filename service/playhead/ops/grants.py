@@ -1,0 +1,91 @@
+"""What each user of the database must be allowed, and whether it is."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from playhead.errors import StoreDeniedError
+from playhead.settings import Settings, variable_of
+from playhead.store.server import ServerAddress, open_store_at, read_server_address
+
+_INGEST = (
+    "INSERT ON playback_events",
+    "INSERT ON dead_letters",
+    "SELECT ON client_sessions",
+    "SELECT ON session_index",
+    "SELECT(stream_id, session_id, client_id, ts, seq, type, version) ON playback_events",
+)
+_DBT = (
+    *(f"INSERT ON {mart}" for mart in ("stream_daily", "dimension_daily", "dimension_hourly", "viewers_daily")),
+    "INSERT ON mart_builds",
+    "INSERT ON refold_scope",
+    "INSERT ON sessions",
+    "SELECT ON playback_events",
+    "SELECT ON changed_days",
+    "CREATE VIEW ON fct_sessions",
+)
+_API = (
+    *(f"INSERT ON {table}" for table in ("api_keys", "streams", "refold_scope", "sessions", "changed_days")),
+    *(f"INSERT ON {table}" for table in ("refresh_marks", "job_runs", "job_leases", "drift_checks")),
+    *(f"SELECT ON {table}" for table in ("playback_events", "sessions", "stream_daily", "dead_letters", "api_keys")),
+)
+
+
+_NOT_LET_IN = frozenset({192, 193, 194, 516})
+"""Unknown users and wrong passwords; whoever is denied for another reason is in."""
+
+SHIPPED_USERS = tuple(f"playhead_{role}" for role in ("owner", "api", "ingest", "dbt", "grafana"))
+"""Of clickhouse/server/users.d/playhead.xml; one whose password the server's environment lacks has an empty one."""
+
+
+class UserGrants(msgspec.Struct, frozen=True):
+    """The user of one URL: the setting that names it, and what it may not do though its part of the work needs it."""
+
+    variable: str
+    user: str
+    missing: tuple[str, ...]
+
+
+async def check_grants(settings: Settings) -> list[UserGrants]:
+    """Return what the users in the settings lack, nothing for the embedded engine; raises StoreError."""
+    found = []
+    for name, needed in _work(settings):
+        address = read_server_address(getattr(settings, name))
+        store = open_store_at(address, settings)
+        try:
+            missing = tuple([right for right in needed if not await store.may(right)])
+        finally:
+            await store.close()
+        found.append(UserGrants(variable_of(name), address.user, missing))
+    return found
+
+
+async def users_without_password(settings: Settings) -> list[str]:
+    """Return which of the shipped users anybody can sign in as."""
+    if not settings.clickhouse_url:
+        return []
+    address = msgspec.structs.replace(read_server_address(settings.clickhouse_url), password="")
+    return [
+        user for user in SHIPPED_USERS if await _gets_in(msgspec.structs.replace(address, user=user), settings)
+    ]  # fmt: skip
+
+
+async def _gets_in(address: ServerAddress, settings: Settings) -> bool:
+    store = open_store_at(address, settings)
+    try:
+        await store.execute("SELECT 1")
+    except StoreDeniedError as error:
+        return error.code_number not in _NOT_LET_IN
+    finally:
+        await store.close()
+    return True
+
+
+def _work(settings: Settings) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield each URL's setting, and what its user does: one without a URL of its own is done by the first."""
+    if not settings.clickhouse_url:
+        return
+    narrow = {"clickhouse_ingest_url": _INGEST, "clickhouse_dbt_url": _DBT}
+    own = {name: needed for name, needed in narrow.items() if getattr(settings, name)}
+    yield "clickhouse_url", _API + tuple(right for name in narrow.keys() - own.keys() for right in narrow[name])
+    yield from own.items()
