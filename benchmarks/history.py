@@ -11,7 +11,7 @@ import argparse
 import asyncio
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,7 +20,6 @@ from benchmarks.sizes import merge_parts
 from benchmarks.sql import statement
 from benchmarks.templates import BASE_MS, MEAN_WATCH_S, Template, make_templates
 from playhead.events import EVENT_COLUMNS, EventRow
-from playhead.rollup.refresh import refresh_sessions
 from playhead.settings import Settings
 from playhead.simulate.audience import Catalogue
 from playhead.store.contract import Store
@@ -37,6 +36,7 @@ LAST_ARRIVAL_MS = 6 * 3_600_000
 """Nobody comes later than this before midnight, so that all of it lies on closed days."""
 
 TEMPLATES_PER_INSERT = 500
+TURNS_AT_ONCE = 2
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,13 +56,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
-    """What was made: distinct `events` in `sessions`; seconds for each step."""
+    """What was made: distinct `events` in `sessions`, none of them folded yet; seconds for each step."""
 
     events: int
     sessions: int
     simulate_s: float
     insert_s: float
-    refresh_s: float
     merge_s: float
 
 
@@ -86,19 +85,18 @@ def last_midnight_ms() -> int:
     return time.time_ns() // 1_000_000 // DAY_MS * DAY_MS
 
 
-async def make_history(store: Store, settings: Settings, plan: Plan) -> History:
-    """Fill an empty database as `plan` says, fold its sessions, and merge what can be merged."""
+async def make_history(store: Store, plan: Plan) -> History:
+    """Fill an empty database as `plan` says and merge what can be merged; folding is left to a rebuild."""
     await migrate(store)
     watch = _Watch()
     await register_streams(store, plan)
     await store_templates(store, plan)
     simulate_s = watch.lap()
+    await store.execute("SYSTEM STOP MERGES playback_events")  # Once at the end is cheaper than all the time.
     await play_templates(store, plan, "playback_events", EVENT_COLUMNS)
     await store.execute("DROP TABLE bench_templates SYNC")
     insert_s = watch.lap()
-    while await refresh_sessions(store, settings):
-        pass
-    refresh_s = watch.lap()
+    await store.execute("SYSTEM START MERGES playback_events")
     await _age_indexes(store)
     await merge_parts(store)
     [count] = await store.fetch(_COUNT, _Count)
@@ -107,7 +105,6 @@ async def make_history(store: Store, settings: Settings, plan: Plan) -> History:
         sessions=count.sessions,
         simulate_s=simulate_s,
         insert_s=insert_s,
-        refresh_s=refresh_s,
         merge_s=watch.lap(),
     )
 
@@ -124,7 +121,7 @@ async def register_streams(store: Store, plan: Plan) -> None:
 
 
 async def _age_indexes(store: Store) -> None:
-    """Let the sessions have been touched when they were watched, not now; what lives an hour is gone since."""
+    """Let the sessions have been touched when they were watched, not now."""
     for table in ("session_index", "client_sessions"):
         aged = f"bench_{table}"
         await store.execute(f"CREATE TABLE {aged} AS {table}")
@@ -132,7 +129,6 @@ async def _age_indexes(store: Store) -> None:
         await store.execute(f"TRUNCATE TABLE {table}")
         await store.execute(f"INSERT INTO {table} SELECT * FROM {aged}")
         await store.execute(f"DROP TABLE {aged} SYNC")
-    await store.execute("TRUNCATE TABLE refold_scope")
 
 
 async def store_templates(store: Store, plan: Plan) -> None:
@@ -162,25 +158,38 @@ def _as_lines(templates: Iterator[Template]) -> Iterator[bytes]:
 
 
 async def play_templates(store: Store, plan: Plan, table: str, columns: Sequence[str]) -> None:
-    """Insert visits of all templates, turn after turn, and of some in the last; `columns` take an EventRow's fields."""
+    """Insert visits of all templates, turn after turn, and of some in the last; `columns` take an EventRow's fields.
+
+    Each turn has the days after those of the turn before, so that a part holds few days and merging is cheap; two
+    turns are played at once, as one statement keeps but one core busy.
+    """
     [stored] = await store.fetch(_STORED, _Stored)
     play = statement("play_templates").replace("playback_events (event_columns)", f"{table} ({', '.join(columns)})")
+    common = {"seed": plan.seed, "templates": stored.templates, "base_ms": BASE_MS}
+    turns = iter([turn async for turn in _turns(store, plan, stored)])
+
+    async def play_on() -> None:
+        for turn in turns:
+            await store.execute(play, common | turn)
+
+    await asyncio.gather(*(play_on() for _ in range(TURNS_AT_ONCE)))
+
+
+async def _turns(store: Store, plan: Plan, stored: _Stored) -> AsyncIterator[dict[str, int]]:
+    """Yield what tells the turns apart; the last may play only some of the templates."""
     left, turn = plan.events, 0
     while left > 0:
         until = stored.templates if left >= stored.rows else max(stored.templates * left // stored.rows, 1)
-        parameters = {
-            "seed": plan.seed,
-            "turn": turn,
-            "templates": stored.templates,
-            "until": until,
-            "from_ms": plan.from_ms,
-            "to_ms": plan.midnight_ms - LAST_ARRIVAL_MS,
-            "base_ms": BASE_MS,
-        }
-        await store.execute(play, parameters)
         [played] = await store.fetch(_ROWS_OF, _Stored, {"until": until})
+        from_ms, to_ms = (_arrival_ms(plan, 1 - rest / plan.events) for rest in (left, max(left - played.rows, 0)))
+        yield {"turn": turn, "until": until, "from_ms": from_ms, "to_ms": to_ms}
         left -= played.rows
         turn += 1
+
+
+def _arrival_ms(plan: Plan, share: float) -> int:
+    """Return the instant by which `share` of all visits have begun."""
+    return plan.from_ms + round((plan.midnight_ms - LAST_ARRIVAL_MS - plan.from_ms) * share)
 
 
 class _Watch:
@@ -219,7 +228,7 @@ async def _make_in(folder: Path, plan: Plan) -> History:
     settings = Settings(data_dir=str(folder), query_timeout_s=3600, insert_timeout_s=30)
     store = open_embedded_store(settings)
     try:
-        return await make_history(store, settings, plan)
+        return await make_history(store, plan)
     finally:
         await store.close()
 

@@ -107,7 +107,7 @@ def _costs(one: Measured) -> Iterator[str]:
     made = one.history
     yield (
         f"  made in     {made.simulate_s:.0f} s of simulating, {made.insert_s:.0f} s of inserting, "
-        f"{made.refresh_s:.0f} s of folding, {made.merge_s:.0f} s of merging"
+        f"{made.merge_s:.0f} s of merging"
     )
     if one.rebuild:
         yield (

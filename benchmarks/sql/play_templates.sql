@@ -7,7 +7,7 @@
 -- Session ids are UUIDs of version 7 of the first event's ts, client ids 32 hex digits, as the simulator makes both, and
 -- 15 % of the visits are by a client of another visit. All chance comes from hashes: the same seed gives the same rows.
 INSERT INTO playback_events (event_columns)
-SETTINGS max_insert_threads = 1, max_threads = 2, min_insert_block_size_rows = 262144
+SETTINGS max_insert_threads = 1, max_threads = 1, min_insert_block_size_rows = 1048576, min_insert_block_size_bytes = 0
 WITH visits AS (
     SELECT
         number,

@@ -10,6 +10,7 @@ import pytest
 from benchmarks.history import DAY_MS, DAYS, Plan, last_midnight_ms, make_history
 from benchmarks.templates import make_templates
 from playhead.events import EventType
+from playhead.rollup.refresh import refresh_sessions
 from playhead.settings import Settings
 from playhead.store.clients import ClientStore
 
@@ -67,7 +68,9 @@ def look_at(sessions: list[tuple[list[int], list[int]]]) -> Looks:
 
 async def test_a_history_looks_like_a_run_of_the_simulator_with_other_chance(store: ClientStore) -> None:
     """Events a session, shares of types and the spacing of events are those of sessions simulated anew."""
-    made = await make_history(store, Settings(), PLAN)
+    made = await make_history(store, PLAN)
+    while await refresh_sessions(store, Settings()):
+        pass
     sessions = await store.fetch(READ_SESSIONS, Session)
     [folded] = await store.fetch(COUNT_FOLDED, Folded, {"from_ms": PLAN.from_ms - DAY_MS, "to_ms": PLAN.midnight_ms})
 
