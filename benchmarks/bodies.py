@@ -6,8 +6,8 @@ import random
 import msgspec
 
 from playhead.events import EventRow
-from playhead.ingest.batch import encode_rows
 from playhead.ingest.envelopes import read_envelope
+from playhead.ingest.lines import encode_rows
 from playhead.ingest.native import make_batch
 from playhead.simulate.audience import Catalogue, make_client, make_uuid7
 from playhead.simulate.viewer import Fate, Mix, Viewer

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import msgspec
 
 from benchmarks.bodies import make_bodies, make_cuts, make_row_block
-from playhead.events import EVENT_COLUMNS
+from playhead.events import BATCH_COLUMNS
+from playhead.ingest.writer import EVENTS_TABLE
 from playhead.settings import Settings
 from playhead.store.contract import Store
 from playhead.store.embedded import open_embedded_store
@@ -73,7 +74,7 @@ async def _insert_all(store: Store, blocks: Sequence[bytes], threads: int) -> No
 
     async def insert() -> None:
         for block in left:
-            await store.insert("playback_events", EVENT_COLUMNS, block)
+            await store.insert(EVENTS_TABLE, BATCH_COLUMNS, block)
 
     await asyncio.gather(*(insert() for _ in range(threads)))
 

@@ -10,7 +10,9 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from playhead.events import EVENT_COLUMNS, EventRow
+from playhead.events import BATCH_COLUMNS, EventRow
+from playhead.ingest.lines import encode_rows
+from playhead.ingest.writer import EVENTS_TABLE
 from playhead.settings import Settings
 from playhead.store.clients import ClientStore
 from playhead.store.embedded import open_embedded_store
@@ -59,7 +61,7 @@ async def store(empty_store: ClientStore) -> ClientStore:
 
 async def insert_events(store: ClientStore, rows: list[EventRow]) -> None:
     """Insert rows as one batch, past the ingest path."""
-    await store.insert("playback_events", EVENT_COLUMNS, msgspec.json.Encoder().encode_lines(rows))
+    await store.insert(EVENTS_TABLE, BATCH_COLUMNS, encode_rows(rows))
 
 
 def repository() -> Path:

@@ -1,17 +1,21 @@
 """The wire contract: what players may send, and the row each accepted event becomes.
 
-`Envelope` and `Event` are the native protocol's bodies. `EventRow` is what every protocol's decoder
-ends in; its fields are inserted into the columns of `playback_events` that `EVENT_COLUMNS` names, in its
-order, so that a list of rows encodes to JSONCompactEachRow at C speed.
+`Envelope` and `Event` are the native protocol's bodies. `EventRow` is one event with all that is known of it;
+`EventBatch` is what is inserted: what the events of one request and session share, once, and the events as they were
+sent. Both encode to JSONCompactEachRow at C speed. Of a body with nothing to round, cut or refuse (`PlainEnvelope`)
+no rows are made: its events go into an `EventBatch` as they were decoded.
 """
 
 import enum
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
 
 MAX_EVENTS_PER_BATCH = 500
 MAX_INTEGER = 2**53 - 1
+MAX_CODE_CHARACTERS = 128
+MAX_MESSAGE_CHARACTERS = 1024
 GAP_MS = 60_000
 """An interval between neighbouring events longer than this is given to no state."""
 
@@ -211,3 +215,85 @@ class EventRow(msgspec.Struct, array_like=True, kw_only=True, gc=False):
 _SENT_AS = {"position_ms": "sent_position_ms", "dropped_frames": "sent_dropped_frames"}
 EVENT_COLUMNS: tuple[str, ...] = tuple(_SENT_AS.get(name, name) for name in EventRow.__struct_fields__)
 """The columns of `playback_events` that the fields of EventRow are inserted into, in their order."""
+
+
+class BatchError(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The error of a BatchEvent, in the lengths that are kept."""
+
+    code: Annotated[str, msgspec.Meta(max_length=MAX_CODE_CHARACTERS)]
+    message: Annotated[str, msgspec.Meta(max_length=MAX_MESSAGE_CHARACTERS)] | None = None
+    fatal: bool | None = None
+    business: bool | None = None
+
+
+_WholeInstant = Annotated[int, msgspec.Meta(ge=0, le=MAX_INTEGER)]
+_WholeCount = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+
+
+class BatchEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One event of an EventBatch, in whole numbers; what is not known is not written. `type` names an EventType."""
+
+    type: str
+    ts: _WholeInstant
+    seq: _WholeInstant
+    position_ms: _WholeInstant | None = None
+    bitrate_kbps: _WholeCount | None = None
+    width: _WholeCount | None = None
+    height: _WholeCount | None = None
+    player_width: _WholeCount | None = None
+    player_height: _WholeCount | None = None
+    dropped_frames: _WholeCount | None = None
+    visible: bool | None = None
+    muted: bool | None = None
+    playback_rate: Rate | None = None
+    error: BatchError | None = None
+
+
+class PlainEvent(BatchEvent, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """An event of the native protocol that can be inserted as it was sent."""
+
+    type: NativeType
+
+
+class PlainEnvelope(msgspec.Struct, frozen=True, kw_only=True):
+    """An Envelope whose session is named and whose events are plain."""
+
+    stream_id: Identifier
+    client_id: Identifier
+    session_id: SessionId
+    sent_at: Instant | None = None
+    player: Player | None = None
+    content: Content | None = None
+    page_url: str | None = None
+    timezone: str | None = None
+    events: Annotated[list[PlainEvent], msgspec.Meta(min_length=1, max_length=MAX_EVENTS_PER_BATCH)]
+
+
+class EventBatch(msgspec.Struct, array_like=True, kw_only=True):
+    """One row for `event_batches`, which the database spreads to `playback_events`: events and what they share.
+
+    The fields are the columns; their meanings are those of EventRow.
+    """
+
+    stream_id: str
+    session_id: str
+    client_id: str
+    received_ms: int
+    sent_offset_ms: int | None
+    provider: str = ""
+    player_name: str = ""
+    player_version: str = ""
+    content_title: str = ""
+    content_duration_ms: int = 0
+    content_is_live: bool | None = None
+    page_url: str = ""
+    timezone: str = ""
+    country: str = ""
+    device: str = ""
+    os: str = ""
+    browser: str = ""
+    events: Sequence[BatchEvent]
+
+
+BATCH_COLUMNS: tuple[str, ...] = EventBatch.__struct_fields__
+"""The columns of `event_batches`, in the order of EventBatch's fields."""

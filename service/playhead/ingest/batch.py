@@ -104,11 +104,3 @@ def drop_copies(rows: Sequence[EventRow]) -> Sequence[EventRow]:
     for row in sorted(rows, key=msgspec.json.encode):
         smallest.setdefault((row.stream_id, row.session_id, key_of(row)), row)
     return list(smallest.values())
-
-
-def encode_rows(rows: Sequence[EventRow]) -> bytes:
-    """Return rows as JSONCompactEachRow lines."""
-    return _ENCODER.encode_lines(rows)
-
-
-_ENCODER = msgspec.json.Encoder()

@@ -5,7 +5,7 @@ Nothing is answered before it is stored, and nothing waits without bound: a full
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import structlog
@@ -41,6 +41,18 @@ class _Chunk(msgspec.Struct, frozen=True):
     lines: bytes
     rows: int
     stored: asyncio.Future[None]
+    on_end: Callable[[], object] | None
+
+    def settle(self, error: Exception | None = None) -> None:
+        """Tell who waits, if anybody still does, and let go what was claimed."""
+        if not self.stored.done():
+            if error is None:
+                self.stored.set_result(None)
+            else:
+                self.stored.set_exception(error)
+                self.stored.exception()  # A sender that left takes no notice of the outcome, which is no fault.
+        if self.on_end is not None:
+            self.on_end()
 
 
 class RowBuffer:
@@ -71,19 +83,18 @@ class RowBuffer:
         if self._loop is not None:
             await self._loop
 
-    def put(self, lines: bytes, rows: int) -> asyncio.Future[None]:
-        """Take the rows of one request; the future is done when they are stored, whoever waits for it.
+    def put(self, lines: bytes, rows: int, on_end: Callable[[], object] | None = None) -> asyncio.Future[None]:
+        """Take the rows of one request; the future is done when they are stored, and may be cancelled before.
 
-        Raises UnavailableError at once when the buffer is full or stopping. The future raises it when the rows can
-        be stored nowhere now, and UnstorableError, caused by the database's, when they never can be.
+        `on_end` is called when they are stored or given up, though nobody waits any more. Raises UnavailableError at
+        once when the buffer is full or stopping. The future raises it when the rows can be stored nowhere now, and
+        UnstorableError, caused by the database's, when they never can be.
         """
         if self._is_stopping or not self._has_room(len(lines), rows):
             self.stats.refused_puts += 1
             raise UnavailableError("The service cannot take more events right now.", retry_after_s=RETRY_AFTER_S)
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        # A sender that left takes no notice of the outcome, which is no fault.
-        stored.add_done_callback(lambda future: future.cancelled() or future.exception())
-        self._waiting.append(_Chunk(lines, rows, stored))
+        self._waiting.append(_Chunk(lines, rows, stored, on_end))
         self._waiting_rows += rows
         self.stats.waiting_rows += rows
         self.stats.waiting_bytes += len(lines)
@@ -156,20 +167,18 @@ class RowBuffer:
         except StoreUnavailableError:
             self._give_up(chunks)
         else:
-            for chunk in chunks:
-                if not chunk.stored.done():
-                    chunk.stored.set_result(None)
+            _settle(chunks)
 
     def _give_up(self, chunks: Sequence[_Chunk]) -> None:
         self.stats.failed_flushes += 1
-        _fail(chunks, UnavailableError("The events cannot be stored right now.", retry_after_s=RETRY_AFTER_S))
+        _settle(chunks, UnavailableError("The events cannot be stored right now.", retry_after_s=RETRY_AFTER_S))
 
     def _drop_poison(self, chunk: _Chunk, error: StoreRejectedError) -> None:
         log.warning("poison_rows", rows=chunk.rows, error=str(error))
         self.stats.poisoned_puts += 1
         refusal = UnstorableError("The database will never take these events; sending them again is no use.")
         refusal.__cause__ = error
-        _fail([chunk], refusal)
+        _settle([chunk], refusal)
 
     def _count(self, chunks: Sequence[_Chunk], duration_s: float) -> None:
         rows = sum(chunk.rows for chunk in chunks)
@@ -185,7 +194,6 @@ class RowBuffer:
         stats.waiting_bytes -= size
 
 
-def _fail(chunks: Sequence[_Chunk], error: Exception) -> None:
+def _settle(chunks: Sequence[_Chunk], error: Exception | None = None) -> None:
     for chunk in chunks:
-        if not chunk.stored.done():
-            chunk.stored.set_exception(error)
+        chunk.settle(error)

@@ -13,7 +13,7 @@ from playhead.ingest.body import read_body
 from playhead.ingest.cmcd import CmcdRequest, read_cmcd
 from playhead.ingest.counters import IngestCounters, ProtocolName
 from playhead.ingest.dead_letters import DeadLetterBox
-from playhead.ingest.envelopes import read_envelope
+from playhead.ingest.envelopes import read_envelope, read_plain
 from playhead.ingest.pipeline import Pipeline
 from playhead.ingest.replies import NO_CONTENT, Reply, json_reply
 from playhead.ingest.requests import Request
@@ -52,12 +52,19 @@ class NativeEndpoint:
         body = await read_body(request, receive, self._settings, native.MEDIA_TYPES)
         received_ms = self._clock()
         is_private = self._settings.honor_gpc and request.asks_for_privacy
+        if not is_private and (plain := read_plain(body)) is not None:
+            gathered = native.gather_plain(plain, received_ms)
+            if await self._pipeline.take_plain(gathered, request):
+                return json_reply(202, self._accept(len(gathered.events), gathered.session_id))
         read = read_envelope(body)
         batch = native.make_batch(read, body, received_ms, is_private=is_private)
         await self._pipeline.take(batch, request)
         client_id = "" if is_private else read.envelope.client_id
         session_id = read.envelope.session_id or await self._session_of(batch, read.envelope.stream_id, client_id)
         return json_reply(202, self._describe(batch, session_id.lower()))
+
+    def _accept(self, events: int, session_id: str) -> Accepted:
+        return Accepted(accepted=events, rejected=[], session_id=session_id, server_time=self._clock())
 
     async def _session_of(self, batch: Batch, stream_id: str, client_id: str) -> str:
         if batch.rows:

@@ -5,13 +5,14 @@ from typing import Annotated, Any, get_args, get_type_hints
 import msgspec
 
 from playhead.errors import InvalidRequestError
-from playhead.events import MAX_EVENTS_PER_BATCH, Envelope, Event, NativeType, Rejection
+from playhead.events import MAX_EVENTS_PER_BATCH, Envelope, Event, NativeType, PlainEnvelope, Rejection
 
 _TYPES = frozenset(get_args(NativeType))
 _RawEvents = Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MAX_EVENTS_PER_BATCH)]
 _FIELD_TYPES: dict[str, Any] = get_type_hints(Envelope, include_extras=True) | {"events": _RawEvents}
 _REQUIRED = frozenset(field.name for field in msgspec.structs.fields(Envelope) if field.required)
 
+_plain = msgspec.json.Decoder(PlainEnvelope)
 _envelope = msgspec.json.Decoder(Envelope)
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _field = {name: msgspec.json.Decoder(field_type) for name, field_type in _FIELD_TYPES.items()}
@@ -31,6 +32,22 @@ class ReadEnvelope(msgspec.Struct, frozen=True):
     envelope: Envelope
     indexes: list[int]
     invalid: list[tuple[Rejection, str]]
+
+
+def read_plain(body: bytes) -> PlainEnvelope | None:
+    """Return what `body` says where it can be inserted as it is; None where events need a look one by one."""
+    try:
+        if not body.isascii():
+            body.decode()
+        plain = _plain.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    # Events with the same seq may be copies, and an error belongs to the events of its type alone.
+    if len({event.seq for event in plain.events}) < len(plain.events):
+        return None
+    if any((event.error is None) is (event.type == "error") for event in plain.events):
+        return None
+    return plain
 
 
 def read_envelope(body: bytes) -> ReadEnvelope:

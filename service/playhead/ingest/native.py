@@ -4,15 +4,26 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
-from playhead.events import Content, Envelope, ErrorDetail, Event, EventRow, EventType, Player, Visibility
+from playhead.events import (
+    MAX_CODE_CHARACTERS,
+    MAX_MESSAGE_CHARACTERS,
+    Content,
+    Envelope,
+    ErrorDetail,
+    Event,
+    EventBatch,
+    EventRow,
+    EventType,
+    PlainEnvelope,
+    Player,
+    Visibility,
+)
 from playhead.ingest.batch import Batch, RefusedEvent, measure_offset
 from playhead.ingest.envelopes import ReadEnvelope
 from playhead.ingest.pages import keep_origin_and_path
 
 MEDIA_TYPES = frozenset({"application/json", "text/plain"})
 
-MAX_CODE_CHARACTERS = 128
-MAX_MESSAGE_CHARACTERS = 1024
 MAX_NAME_CHARACTERS = 64
 MAX_TITLE_CHARACTERS = 512
 
@@ -39,6 +50,27 @@ def make_batch(read: ReadEnvelope, body: bytes, received_ms: int, *, is_private:
         indexes=read.indexes,
         refused=refused,
         digest=hashlib.blake2b(body, digest_size=16).digest() if is_private else b"",
+    )
+
+
+def gather_plain(plain: PlainEnvelope, received_ms: int) -> EventBatch:
+    """Return the batch a plain envelope is, but for where it came from."""
+    player, content = plain.player or _NO_PLAYER, plain.content or _NO_CONTENT
+    return EventBatch(
+        stream_id=plain.stream_id,
+        session_id=plain.session_id.lower(),
+        client_id=plain.client_id,
+        received_ms=received_ms,
+        sent_offset_ms=measure_offset(received_ms, _whole_or_none(plain.sent_at)),
+        provider=player.provider or "",
+        player_name=_cut(player.name, MAX_NAME_CHARACTERS),
+        player_version=_cut(player.version, MAX_NAME_CHARACTERS),
+        content_title=_cut(content.title, MAX_TITLE_CHARACTERS),
+        content_duration_ms=_whole(content.duration_ms or 0),
+        content_is_live=content.live,
+        page_url=keep_origin_and_path(plain.page_url) if plain.page_url else "",
+        timezone=_cut(plain.timezone, MAX_NAME_CHARACTERS),
+        events=plain.events,
     )
 
 

@@ -7,13 +7,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from playhead.errors import StoreUnavailableError, UnavailableError, UnstorableError
-from playhead.events import EventRow, Rejection
-from playhead.ingest.batch import Batch, drop_copies, encode_rows
+from playhead.events import EventBatch, EventRow, Rejection
+from playhead.ingest.batch import Batch, drop_copies
 from playhead.ingest.buffer import RETRY_AFTER_S, RowBuffer
-from playhead.ingest.counters import IngestCounters
+from playhead.ingest.client_sessions import SessionSpan
+from playhead.ingest.counters import IngestCounters, ProtocolName
 from playhead.ingest.dead_letters import MAX_TEXT_BYTES, DeadLetterBox
 from playhead.ingest.enrich import Enricher
 from playhead.ingest.limits import IngestLimits
+from playhead.ingest.lines import encode_batch, encode_rows
 from playhead.ingest.requests import Request
 from playhead.ingest.sessions import SessionResolver, make_session_id
 from playhead.ingest.spool import Spool, UnassignedBatch
@@ -52,9 +54,37 @@ class Pipeline:
             self._add_origin(batch, request)
             with ExitStack() as claims:
                 if await self._has_sessions(batch, claims):
-                    stored = self._put_rows(batch, claims)
-                    await self._wait_until_stored(batch, stored)
+                    await self._store_rows(batch, claims)
         self._record_outcome(batch)
+
+    async def take_plain(self, batch: EventBatch, request: Request) -> bool:
+        """Bring a batch of plain events to the database as `take` does; False: they need a look one by one.
+
+        Raises what `take` does.
+        """
+        timestamps = [event.ts for event in batch.events]
+        span = SessionSpan(batch.session_id, min(timestamps), max(timestamps))
+        if not self._is_recent(span, batch) or (
+            self.settings.strict_streams and not self.gate.remembers(batch.stream_id)
+        ):
+            return False
+        self.limits.take_events(batch.stream_id, len(timestamps))
+        origin = self.enricher.describe(request.headers, request.peer_ip, batch.timezone)
+        batch.country, batch.device, batch.os, batch.browser = origin.country, origin.device, origin.os, origin.browser
+        line = encode_batch(batch)
+        hold = self.resolver.hold(batch.stream_id, batch.client_id, span)
+        try:
+            stored = self.buffer.put(line, len(timestamps), lambda: self.resolver.release(hold))
+        except UnavailableError:
+            self.resolver.release(hold)
+            raise
+        await self._wait_until_stored("native", batch.stream_id, line, len(timestamps), stored)
+        self.counters.count_events("native", "accepted", len(timestamps))
+        return True
+
+    def _is_recent(self, span: SessionSpan, batch: EventBatch) -> bool:
+        now = batch.received_ms - (batch.sent_offset_ms or 0)
+        return now - self.settings.max_event_age_days * DAY_MS <= span.first_ts and span.last_ts <= now + MAX_FUTURE_MS
 
     async def name_session(self, batch: Batch, stream_id: str, client_id: str) -> str:
         """Return the session that a batch of which nothing was taken should go on with; client_id "": a private one."""
@@ -128,21 +158,24 @@ class Pipeline:
         for row in batch.rows:
             row.session_id = row.session_id or make_session_id(first_ts, row.stream_id.encode(), row.client_id.encode())
 
-    def _put_rows(self, batch: Batch, claims: ExitStack) -> asyncio.Future[None]:
+    async def _store_rows(self, batch: Batch, claims: ExitStack) -> None:
         rows = drop_copies(batch.rows)
-        stored = self.buffer.put(encode_rows(rows), len(rows))
+        lines = encode_rows(rows)
         # The claims outlive a sender that leaves: they end when the rows are stored or given up.
-        kept = claims.pop_all()
-        stored.add_done_callback(lambda _: kept.close())
-        return stored
+        kept = ExitStack()
+        stored = self.buffer.put(lines, len(rows), kept.close)
+        kept.push(claims.pop_all())
+        await self._wait_until_stored(batch.protocol, rows[0].stream_id, lines, len(batch.rows), stored)
 
-    async def _wait_until_stored(self, batch: Batch, stored: asyncio.Future[None]) -> None:
+    async def _wait_until_stored(
+        self, protocol: ProtocolName, stream_id: str, lines: bytes, events: int, stored: asyncio.Future[None]
+    ) -> None:
         try:
-            await asyncio.shield(stored)
+            await stored
         except UnstorableError as error:
-            self.counters.count_events(batch.protocol, POISON, len(batch.rows))
-            lines = encode_rows(batch.rows)[:MAX_TEXT_BYTES].decode(errors="ignore")
-            self.letters.drop_letter(batch.protocol, batch.rows[0].stream_id, POISON, str(error.__cause__), lines)
+            self.counters.count_events(protocol, POISON, events)
+            text = lines[:MAX_TEXT_BYTES].decode(errors="ignore")
+            self.letters.drop_letter(protocol, stream_id, POISON, str(error.__cause__), text)
             raise
 
     def _record_outcome(self, batch: Batch) -> None:
@@ -168,7 +201,8 @@ async def assign_sessions(
             client_id = named
         elif session_id:
             named = session_id
-            claims.callback(resolver.release, resolver.hold(stream_id, client_id, named, rows))
+            span = SessionSpan(session_id, min(row.ts for row in rows), max(row.ts for row in rows))
+            claims.callback(resolver.release, resolver.hold(stream_id, client_id, span))
         else:
             hold = await resolver.assign(stream_id, client_id, rows)
             claims.callback(resolver.release, hold)

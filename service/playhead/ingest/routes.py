@@ -10,7 +10,7 @@ import structlog
 from litestar.types import HTTPScope, Receive, Scope, Send
 
 from playhead.errors import MethodNotAllowedError, NotFoundError, PlayheadError, ReceiveTimeoutError, StoreRejectedError
-from playhead.ingest.batch import drop_copies, encode_rows
+from playhead.ingest.batch import drop_copies
 from playhead.ingest.body import DisconnectedError
 from playhead.ingest.buffer import FlushStats, RowBuffer
 from playhead.ingest.cors import METHODS, Cors
@@ -19,6 +19,7 @@ from playhead.ingest.dead_letters import DeadLetterBox
 from playhead.ingest.endpoints import Clock, CmcdEndpoint, Endpoint, NativeEndpoint, read_clock
 from playhead.ingest.enrich import Enricher
 from playhead.ingest.limits import IngestLimits
+from playhead.ingest.lines import encode_rows
 from playhead.ingest.pipeline import POISON, Pipeline, assign_sessions
 from playhead.ingest.replies import NO_CONTENT, Reply, problem_reply, send_reply
 from playhead.ingest.requests import Request, read_head

@@ -17,6 +17,7 @@ from playhead.ingest.client_sessions import ClientSessions, Sender, SessionSpan
 from playhead.store.contract import Store
 
 _UUID_TS_BITS = 2**48 - 1
+_NO_EVENTS: frozenset[EventKey] = frozenset()
 
 
 class Hold(msgspec.Struct, frozen=True, eq=False):
@@ -47,11 +48,12 @@ class SessionResolver:
         session_id = await self._find(sender, min(events)) or make_session_id(
             min(events).ts, stream_id.encode(), client_id.encode()
         )
-        return self._add(sender, session_id, rows, events)
+        span = SessionSpan(session_id, min(row.ts for row in rows), max(row.ts for row in rows))
+        return self._add(sender, span, events)
 
-    def hold(self, stream_id: str, client_id: str, session_id: str, rows: Sequence[EventRow]) -> Hold:
-        """Claim the session that the sender named for `rows`, at least one."""
-        return self._add(Sender(stream_id, client_id), session_id, rows, frozenset())
+    def hold(self, stream_id: str, client_id: str, span: SessionSpan) -> Hold:
+        """Claim the session that the sender named; `span` is where the batch's events lie."""
+        return self._add(Sender(stream_id, client_id), span, _NO_EVENTS)
 
     async def name(self, stream_id: str, client_id: str, ts: int) -> str:
         """Return the session a batch at `ts` would get, without a claim; raises StoreError."""
@@ -109,8 +111,7 @@ class SessionResolver:
     def _holding_under_way(self, sender: Sender, event: EventKey) -> set[str]:
         return {hold.session_id for hold in self._holds.get(sender, ()) if event in hold.events}
 
-    def _add(self, sender: Sender, session_id: str, rows: Sequence[EventRow], events: frozenset[EventKey]) -> Hold:
-        span = SessionSpan(session_id, min(row.ts for row in rows), max(row.ts for row in rows))
+    def _add(self, sender: Sender, span: SessionSpan, events: frozenset[EventKey]) -> Hold:
         hold = Hold(sender, span, events)
         self._holds[sender].add(hold)
         return hold

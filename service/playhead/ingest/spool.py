@@ -18,6 +18,7 @@ import structlog
 from playhead.errors import StoreError, StoreRejectedError, StoreUnavailableError
 from playhead.events import EventRow
 from playhead.ingest.client_sessions import Sender
+from playhead.ingest.lines import count_events, encode_rows, split_events, split_lines
 from playhead.ingest.spool_files import (
     Damage,
     Record,
@@ -47,6 +48,7 @@ State = Literal["idle", "spooling", "replaying"]
 
 log = structlog.get_logger()
 
+_rows = msgspec.json.Decoder(EventRow)
 
 MOST_SENDERS = 100_000
 """Clients whose batches wait for a session that are known by name; with more, everybody's wait."""
@@ -280,21 +282,26 @@ class Spool:
                 return
 
     async def _store(self, folder: SpoolFolder, record: Record) -> None:
+        if record.kind == RecordKind.batches:
+            await self._write_or_refuse(folder, split_lines(record.payload))
+            return
         if record.kind == RecordKind.rows:
-            await self._write_or_refuse(folder, record.payload.splitlines(keepends=True))
+            await self._write_or_refuse(folder, split_lines(encode_rows(_rows.decode_lines(record.payload))))
             return
         batch = msgspec.json.decode(record.payload, type=UnassignedBatch)
         senders = set(map(sender_of, batch.rows))
         lines = await self._assign(batch)
-        await self._write_or_refuse(folder, lines.splitlines(keepends=True))
+        await self._write_or_refuse(folder, split_lines(lines))
         if not self._old_segments:
             self._forget(senders)
 
     async def _write_or_refuse(self, folder: SpoolFolder, lines: Sequence[bytes]) -> None:
-        """Write rows, halving them while the database refuses one, until that one is alone."""
+        """Write batches, halving them while the database refuses one event, until that one is alone."""
         try:
             await self._sink.write(b"".join(lines))
         except StoreRejectedError as error:
+            if len(lines) == 1:
+                lines = split_events(lines[0])
             if len(lines) == 1:
                 await self._set_aside(folder, lines[0], "refused")
                 self._on_refused(lines[0], error)
@@ -320,4 +327,4 @@ class SpoolingSink:
                 self._spool.note_down(error)
             else:
                 return
-        await self._spool.append(RecordKind.rows, lines.count(b"\n"), lines)
+        await self._spool.append(RecordKind.batches, count_events(lines), lines)

@@ -4,8 +4,8 @@ A folder holds segments, written one after the other; only the newest is written
 
     magic 4 | kind 1 | columns 4 | rows 4 | length 4 | crc 4 | payload
 
-little-endian; `crc` is the CRC-32 of all before it and of the payload, `columns` that of the names of the row's
-columns.
+little-endian; `crc` is the CRC-32 of all before it and of the payload, `columns` that of the names of the columns
+the payload is for.
 """
 
 import enum
@@ -20,10 +20,9 @@ from pathlib import Path
 
 import msgspec
 
-from playhead.events import EVENT_COLUMNS
+from playhead.events import BATCH_COLUMNS, EVENT_COLUMNS
 
 MAGIC = b"PHS1"
-COLUMNS = zlib.crc32(",".join(EVENT_COLUMNS).encode())
 _HEAD = struct.Struct("<4sBIII")
 _CRC = struct.Struct("<I")
 _OVERHEAD = _HEAD.size + _CRC.size
@@ -36,28 +35,42 @@ class RecordKind(enum.IntEnum):
     """What a payload is."""
 
     rows = 1
-    """Rows as they are inserted."""
+    """EventRows, one a line, as they were inserted before there were batches; read, not written any more."""
     unassigned = 2
     """A batch whose rows still need a session."""
+    batches = 3
+    """Batches as they are inserted."""
+
+
+def _checksum(columns: Sequence[str]) -> int:
+    return zlib.crc32(",".join(columns).encode())
+
+
+_COLUMNS: dict[int, int] = {
+    RecordKind.rows: _checksum(EVENT_COLUMNS),
+    RecordKind.unassigned: _checksum(EVENT_COLUMNS),
+    RecordKind.batches: _checksum(BATCH_COLUMNS),
+}
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """One batch on disk; `columns` tells which version's rows it holds."""
+    """One batch on disk; `columns` tells which version's rows it holds, None: this one's."""
 
     kind: int
     rows: int
     payload: bytes
-    columns: int = COLUMNS
+    columns: int | None = None
 
     def encode(self) -> bytes:
         """Return it as it is in a file."""
-        head = _HEAD.pack(MAGIC, self.kind, self.columns, self.rows, len(self.payload))
+        columns = _COLUMNS[self.kind] if self.columns is None else self.columns
+        head = _HEAD.pack(MAGIC, self.kind, columns, self.rows, len(self.payload))
         return b"".join((head, _CRC.pack(zlib.crc32(self.payload, zlib.crc32(head))), self.payload))
 
     @property
     def is_known(self) -> bool:
         """Whether this version can store it."""
-        return self.columns == COLUMNS and self.kind in RecordKind.__members__.values()
+        return self.kind in _COLUMNS and self.columns is None
 
 
 class Damage(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +108,7 @@ def _read_record(data: bytes, at: int) -> Record | None:
     payload = data[begin : begin + length]
     if zlib.crc32(payload, zlib.crc32(data[at : at + _HEAD.size])) != _CRC.unpack_from(data, at + _HEAD.size)[0]:
         return None
-    return Record(kind=kind, rows=rows, payload=payload, columns=columns)
+    return Record(kind=kind, rows=rows, payload=payload, columns=None if columns == _COLUMNS.get(kind) else columns)
 
 
 def _find_record(data: bytes, at: int) -> int:

@@ -17,9 +17,13 @@ class StreamGate:
         self._clock = clock
         self._known_until: dict[str, float] = {}
 
+    def remembers(self, stream_id: str) -> bool:
+        """Tell whether the stream is known to be registered without asking."""
+        return self._known_until.get(stream_id, 0.0) > self._clock()
+
     async def allows(self, stream_id: str) -> bool:
         """Return whether the stream is registered; raises what the registry raises."""
-        if self._known_until.get(stream_id, 0.0) > self._clock():
+        if self.remembers(stream_id):
             return True
         is_known = await self._is_known_stream(stream_id)
         if is_known:

@@ -8,11 +8,13 @@ from typing import Protocol
 import structlog
 
 from playhead.errors import StoreUnavailableError
-from playhead.events import EVENT_COLUMNS
+from playhead.events import BATCH_COLUMNS
 from playhead.settings import Settings
 from playhead.store.contract import Store
 
-EVENTS_TABLE = "playback_events"
+EVENTS_TABLE = "event_batches"
+"""From there the database spreads each batch to `playback_events`, in the same insert."""
+
 FIRST_PAUSE_S = 0.1
 
 log = structlog.get_logger()
@@ -25,7 +27,7 @@ class Sink(Protocol):
     """
 
     async def write(self, lines: bytes) -> None:
-        """Take rows of EVENT_COLUMNS as JSONCompactEachRow lines, all or none."""
+        """Take batches of BATCH_COLUMNS as JSONCompactEachRow lines, all or none."""
         ...
 
 
@@ -57,6 +59,6 @@ class StoreSink:
     async def _insert(self, lines: bytes) -> None:
         try:
             async with asyncio.timeout(self._timeout_s):
-                await self._store.insert(EVENTS_TABLE, EVENT_COLUMNS, lines)
+                await self._store.insert(EVENTS_TABLE, BATCH_COLUMNS, lines)
         except TimeoutError as error:
             raise StoreUnavailableError(f"the insert took longer than {self._timeout_s:g} s") from error

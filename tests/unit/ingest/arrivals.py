@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from playhead.events import EVENT_COLUMNS, EventRow
-from playhead.ingest.batch import encode_rows
+from playhead.events import BATCH_COLUMNS, EventRow
+from playhead.ingest.lines import encode_rows
 from playhead.ingest.sessions import Hold, SessionResolver, make_session_id
 from playhead.ingest.writer import EVENTS_TABLE
 from playhead.store.contract import Store
@@ -81,5 +81,5 @@ class Worker:
         """Store what a hold is for, and release it."""
         for assigned in rows:
             assigned.session_id = hold.session_id
-        await self._store.insert(EVENTS_TABLE, EVENT_COLUMNS, encode_rows(rows))
+        await self._store.insert(EVENTS_TABLE, BATCH_COLUMNS, encode_rows(rows))
         self.resolver.release(hold)

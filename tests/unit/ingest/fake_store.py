@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 import msgspec
 
 from playhead.errors import StoreError
-from playhead.events import EVENT_COLUMNS, EventRow
+from playhead.events import BATCH_COLUMNS, EventBatch, EventRow, EventType, Visibility
 from playhead.ingest.dead_letters import DeadLetter
 from playhead.store.contract import Parameters, Row
 from playhead.store.sql_files import query
@@ -19,7 +19,7 @@ async def _go_on() -> None:
 
 
 class FakeStore:
-    """Keeps what is inserted; `check` may refuse an insert into playback_events, `before_*` may delay."""
+    """Keeps what is inserted; `check` may refuse an insert of events, `before_*` may delay."""
 
     database = "fake"
 
@@ -41,12 +41,13 @@ class FakeStore:
                 raise refusal
             self.letters += msgspec.json.Decoder(DeadLetter).decode_lines(lines)
             return
-        assert (table, tuple(columns)) == ("playback_events", EVENT_COLUMNS)
+        assert (table, tuple(columns)) == ("event_batches", BATCH_COLUMNS)
         self.inserts.append(lines)
         await self.before_insert()
         if refusal := self.check(lines):
             raise refusal
-        self.rows += msgspec.json.Decoder(EventRow).decode_lines(lines)
+        for batch in msgspec.json.Decoder(EventBatch).decode_lines(lines):
+            self.rows += spread(batch)
 
     async def fetch(self, sql: str, row_type: type[Row], parameters: Parameters | None = None) -> list[Row]:
         """Answer the two questions about sessions as the SQL files do, of what was stored when asked."""
@@ -91,6 +92,23 @@ class FakeStore:
         found = {row.session_id for row in self.rows if (row.stream_id, row.ts, row.seq, row.type) == event}
         for session_id in found & asked:
             yield {"session": session_id}
+
+
+def spread(batch: EventBatch) -> Iterator[EventRow]:
+    """Yield the rows that the database makes of a batch."""
+    shared = {name: getattr(batch, name) for name in BATCH_COLUMNS if name != "events"}
+    for event in batch.events:
+        sent = {name: value for name, value in msgspec.structs.asdict(event).items() if value is not None}
+        error = sent.pop("error", None)
+        if error is not None:
+            sent |= {
+                "error_code": error.code,
+                "error_message": error.message or "",
+                "is_error_fatal": bool(error.fatal),
+                "is_error_business": bool(error.business),
+            }
+        visible = Visibility.unknown if event.visible is None else Visibility(event.visible + 1)
+        yield EventRow(**shared | sent | {"type": EventType[event.type].value, "visible": visible.value})
 
 
 def _texts(value: object) -> list[str]:

@@ -146,7 +146,7 @@ async def test_a_fault_of_ours_is_a_500_without_details(service: Service, monkey
         raise ZeroDivisionError("secret")
 
     with monkeypatch.context() as patch:
-        patch.setattr("playhead.ingest.endpoints.read_envelope", fail)
+        patch.setattr("playhead.ingest.endpoints.read_plain", fail)
         broken = await service.post(json=envelope())
     healthy = await service.post(json=envelope())
 

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from playhead.errors import StoreUnavailableError
+from playhead.ingest.client_sessions import SessionSpan
 from playhead.ingest.sessions import SessionResolver, make_session_id
 from tests.unit.ingest.arrivals import ARRIVALS, MINUTE, TIMEOUT_S, Arrival, Worker, row, session
 from tests.unit.ingest.conftest import NOW
@@ -72,7 +73,7 @@ async def test_a_batch_under_way_counts_for_the_next(store: FakeStore) -> None:
 async def test_a_batch_with_a_session_id_under_way_counts_too(store: FakeStore) -> None:
     """The next batch without one goes on with it."""
     resolver = SessionResolver(store, TIMEOUT_S)
-    resolver.hold("s", "c", GIVEN, [row(NOW)])
+    resolver.hold("s", "c", SessionSpan(GIVEN, NOW, NOW))
 
     hold = await resolver.assign("s", "c", [row(NOW + 1)])
 

@@ -5,11 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
+import msgspec
 import pytest
 
 from playhead.errors import StoreError, StoreRejectedError, StoreUnavailableError
+from playhead.ingest.lines import count_events
 from playhead.ingest.sessions import make_session_id
 from playhead.ingest.spool import SpoolStats
+from playhead.ingest.spool_files import Record, RecordKind, claim_folder
+from tests.unit.ingest.arrivals import row
 from tests.unit.ingest.bodies import envelope, event
 from tests.unit.ingest.conftest import NOW, Open, Service
 from tests.unit.ingest.fake_store import FakeStore
@@ -124,6 +128,35 @@ async def test_refused_rows_are_set_aside(
     assert [letter.reason for letter in store.letters] == ["poison_row"]
     [file] = files(tmp_path, "set-aside/*.refused")
     assert poison in file.read_text()
+
+
+async def test_only_the_refused_event_of_a_batch_is_set_aside(
+    open_service: Open, store: FakeStore, settings: dict[str, object], tmp_path: Path
+) -> None:
+    """Batches are taken apart while the database refuses one, and the other events are stored."""
+    async with open_service(**settings) as service:
+        store.check = down
+        events = [event(NOW - seq, seq, "heartbeat", position_ms=1000 + seq) for seq in range(5)]
+        assert (await service.post(json=envelope(*events))).status_code == 202
+        store.check = lambda lines: StoreRejectedError("never") if b'"position_ms":1003' in lines else None
+        await until(lambda: stats_of(service).state == "idle")
+    assert sorted(row.seq for row in store.rows) == [0, 1, 2, 4]
+    [file] = files(tmp_path, "set-aside/*.refused")
+    assert (count_events(file.read_bytes()), b'"position_ms":1003' in file.read_bytes()) == (1, True)
+
+
+async def test_rows_that_an_earlier_version_spooled_are_stored(
+    open_service: Open, store: FakeStore, settings: dict[str, object], tmp_path: Path
+) -> None:
+    """They are inserted as batches."""
+    rows = [row(NOW - seq, seq, session_id=str(uuid4())) for seq in range(3)]
+    folder = claim_folder(tmp_path, max_bytes=1024 * 1024, segment_bytes=1024)
+    folder.append([Record(kind=RecordKind.rows, rows=3, payload=msgspec.json.Encoder().encode_lines(rows))])
+    folder.close()
+    async with open_service(**settings) as service:
+        await until(lambda: stats_of(service).state == "idle")
+        assert (stats_of(service).replayed_rows, stats_of(service).set_aside_records) == (3, 0)
+    assert store.rows == rows
 
 
 async def test_a_damaged_record_costs_only_itself(
