@@ -129,6 +129,7 @@ async def _age_indexes(store: Store) -> None:
         await store.execute(f"TRUNCATE TABLE {table}")
         await store.execute(f"INSERT INTO {table} SELECT * FROM {aged}")
         await store.execute(f"DROP TABLE {aged} SYNC")
+    await store.execute("TRUNCATE TABLE arrivals")
 
 
 async def store_templates(store: Store, plan: Plan) -> None:

@@ -9,7 +9,7 @@ from playhead.store.sql_files import expand, sql_folder, statement
 from tests.stores import repository
 
 MACROS = repository() / "dbt" / "macros" / "service_sql.sql"
-QUERIES = ("scope_stale_sessions", "scope_end", "fold_scope")
+QUERIES = ("watermark", "scope_stale_sessions", "scope_end", "fold_scope")
 _PLACEHOLDER = re.compile(r"\{(\w+):(\w+)[^}]*\}")
 _HEADER = "{# Written by `make dbt-macros` from the SQL in clickhouse/, which is where to change it. #}"
 
@@ -27,9 +27,9 @@ def _fold_macro() -> str:
     """Return the view session_fold with what it reads as arguments too, so that a unit test can give it events."""
     newest = max(sql_folder("migrations").glob("*_view_session_fold.sql"))
     _, _, select = newest.read_text(encoding="utf-8").partition("CREATE OR REPLACE VIEW session_fold AS\n")
-    select = re.sub(r"\bplayback_events FINAL\b", "{{ playback_events }}", select)
-    select = re.sub(r"(FROM|JOIN) refold_scope\b", r"\1 {{ refold_scope }}", select)
-    return _macro("session_fold", select, "playback_events", "refold_scope")
+    select = re.sub(r"\bFROM (playback_events|sessions) FINAL\b", r"FROM {{ \1 }}", select)
+    select = re.sub(r"\bFROM (refold_scope|arrivals)\b", r"FROM {{ \1 }}", select)
+    return _macro("session_fold", select, "playback_events", "refold_scope", "arrivals", "sessions")
 
 
 def _metrics_macro() -> str:

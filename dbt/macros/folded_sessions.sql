@@ -16,7 +16,10 @@
 {# Refold the sessions with inserts that their row has not seen, since the last mark of the refresh; how many. #}
 {% macro refold_stale_sessions() %}
   {%- set query %}
-    select toString(greatest(max(refreshed_until), toDateTime64(60, 3, 'UTC')) - toIntervalMinute(1))
+    select toString(greatest(
+      if(max(counted_until) > toDateTime64(0, 3, 'UTC'), max(counted_until), max(refreshed_until)),
+      toDateTime64(60, 3, 'UTC')
+    ) - toIntervalMinute(1))
     from {{ source('playhead', 'refresh_marks') }}
   {%- endset -%}
   {%- set touched_since = run_query(query).columns[0].values()[0] -%}
@@ -24,12 +27,14 @@
   {%- for _ in range(100000) if not state.is_done -%}
     {%- set batch_id = new_batch_id() -%}
     {%- do run_query(scope_stale_sessions(
-      batch_id=batch_id, max_rows=var('events_per_refold'), touched_since=touched_since,
+      batch_id=batch_id, max_rows=var('events_per_refold'), watermark_ns=read_watermark(),
+      touched_since=touched_since, touched_before='2100-01-01 00:00:00',
+      listed_id='00000000-0000-0000-0000-000000000000',
       after_session_id=state.session_id, after_stream_id=state.stream_id
     )) -%}
     {%- set ends = run_query(scope_end(batch_id=batch_id)).rows -%}
     {%- if ends -%}
-      {%- do run_query(fold_in_time(batch_id)) -%}
+      {%- do run_query(fold_scope(batch_id=batch_id, max_events=max_session_events())) -%}
       {%- set state.sessions = state.sessions + ends[0]['sessions'] | int -%}
       {%- set state.session_id, state.stream_id = ends[0]['session_id'], ends[0]['stream_id'] -%}
     {%- else -%}
@@ -62,7 +67,7 @@
   {%- for slice in run_query(query).rows -%}
     {%- set batch_id = new_batch_id() -%}
     {%- do run_query(scope_sessions_between(batch_id, state.after, slice['last_session_id'])) -%}
-    {%- do run_query(fold_in_time(batch_id)) -%}
+    {%- do run_query(fold_scope(batch_id=batch_id, max_events=max_session_events())) -%}
     {%- set state.after, state.sessions = slice['last_session_id'], state.sessions + slice['sessions'] | int -%}
   {%- endfor -%}
   {{ return(state.sessions) }}
@@ -75,9 +80,11 @@
 #}
 {% macro scope_sessions_between(batch_id, after, up_to) %}
   insert into {{ source('playhead', 'refold_scope') }} (
-    batch_id, session_id, stream_id, days, inserted_rows, was_first_day, was_last_day
+    batch_id, session_id, stream_id, days, inserted_rows, was_first_day, was_last_day, version
   )
-  select '{{ batch_id }}', i.session_id, i.stream_id, i.session_days, i.session_rows, s.was_first_day, s.was_last_day
+  select
+    '{{ batch_id }}', i.session_id, i.stream_id, i.session_days, i.session_rows, s.was_first_day, s.was_last_day,
+    {{ read_watermark() }}
   from (
     select session_id, stream_id, groupUniqArrayArray(days) as session_days, sum(inserted_rows) as session_rows
     from {{ source('playhead', 'session_index') }}
@@ -94,10 +101,9 @@
 {% endmacro %}
 
 
-{# Fold a batch, or fail: marts take it that what a refold has read is stored within a minute (see mart_builds). #}
-{% macro fold_in_time(batch_id) %}
-  {{ fold_scope(batch_id=batch_id, max_events=max_session_events()) }}
-  settings max_execution_time = 50
+{# The watermark, in ns: the version of a refold that is begun now. #}
+{% macro read_watermark() %}
+  {{ return(run_query(watermark()).columns[0].values()[0] | int) }}
 {% endmacro %}
 
 

@@ -1,7 +1,8 @@
-"""Keeps `sessions` fresh: refolds those with inserts their row has not seen, round after round.
+"""Keeps `sessions` fresh: lets them go on from their rows with the events that arrived, round after round.
 
-Any number of processes may do this at once: a session's row says which inserts it has seen and when its
-events were read, so double work changes nothing (docs/decisions/0002-refold-what-changed.md).
+Those that cannot, since what arrived does not come after all that was there, are refolded whole; so are those of
+which the number of inserted events is not that of their row. Any number of processes may do this at once: a row's
+version says up to which arrival it is complete (docs/decisions/0006-go-on-from-the-row.md).
 """
 
 import asyncio
@@ -13,12 +14,22 @@ import msgspec
 import structlog
 
 from playhead.errors import StoreError
+from playhead.rollup.refold import ANY_TIME_MS, Choice, read_watermark, refold_sessions
 from playhead.settings import Settings
 from playhead.store.contract import Store
 from playhead.store.sql_files import query
 
 LOOK_BACK_MS = 60_000
 """An insert is stamped when it starts and seen when it ends; none takes longer (PLAYHEAD_INSERT_TIMEOUT_S <= 30)."""
+
+LOG_LIFE_MS = 1_800_000
+"""How long arrivals are surely there; they expire after twice that."""
+
+COUNT_INTERVAL_MS = 60_000
+"""How often inserts are counted, to find what the arrivals did not tell of."""
+
+COUNT_MARGIN_MS = 2_000
+"""An insert's stamps in the index and among the arrivals are less than that apart."""
 
 IDLE_MARK_MS = 3_000
 """How old the mark may grow while nothing changes."""
@@ -27,10 +38,16 @@ log = structlog.get_logger()
 
 
 class RefreshState(msgspec.Struct, frozen=True):
-    """The database's clock and the newest mark, ms since the epoch; 0: never refreshed."""
+    """The database's clock and the newest mark, ms since the epoch; 0: never refreshed.
+
+    `arrivals_until_ns`: every arrival stamped then or before is in the sessions; 0: nobody has looked at arrivals.
+    `counted_until_ms`: sessions touched before were compared with the number of their inserts; 0: never.
+    """
 
     now_ms: int
     refreshed_until_ms: int
+    arrivals_until_ns: int = 0
+    counted_until_ms: int = 0
 
     @property
     def freshness_s(self) -> float | None:
@@ -40,10 +57,9 @@ class RefreshState(msgspec.Struct, frozen=True):
         return max(self.now_ms - self.refreshed_until_ms, 0) / 1000
 
 
-class _ScopeEnd(msgspec.Struct, frozen=True):
-    sessions: int = 0
-    session_id: str = "00000000-0000-0000-0000-000000000000"
-    stream_id: str = ""
+class _Arrivals(msgspec.Struct, frozen=True):
+    events: int
+    sessions: int
 
 
 async def read_refresh_state(store: Store) -> RefreshState:
@@ -53,36 +69,52 @@ async def read_refresh_state(store: Store) -> RefreshState:
 
 
 async def refresh_sessions(store: Store, settings: Settings) -> int:
-    """Refold every session changed since the last mark, in bounded batches, and set a new mark.
+    """Bring every session up to date with what was stored before the call, and set a new mark.
 
-    Returns how many sessions were refolded. What was stored before the call is in `sessions` after it.
+    Returns how many sessions were worked on.
     """
     state = await read_refresh_state(store)
-    touched_since_ms = max(state.refreshed_until_ms - LOOK_BACK_MS, 0)
-    refolded = 0
-    end = _ScopeEnd()
-    # Batches go through the sessions once, in the order of their ids: traffic that never rests must not keep the round.
-    while (end := await _refold_batch(store, settings, touched_since_ms, end)).sessions:
-        refolded += end.sessions
-    if refolded or state.now_ms - state.refreshed_until_ms >= IDLE_MARK_MS:
-        mark = datetime.fromtimestamp(state.now_ms / 1000, UTC).isoformat(timespec="milliseconds")
-        await store.insert("refresh_marks", ["refreshed_until"], msgspec.json.encode([mark]) + b"\n")
-    return refolded
+    watermark_ns = await read_watermark(store)
+    is_logged = state.now_ms - state.arrivals_until_ns // 1_000_000 <= LOG_LIFE_MS
+    worked = await _go_on(store, settings, state.arrivals_until_ns, watermark_ns) if is_logged else 0
+    is_counted = not is_logged or state.now_ms - state.counted_until_ms >= COUNT_INTERVAL_MS
+    if is_counted:
+        touched_since_ms = max((state.counted_until_ms or state.refreshed_until_ms) - LOOK_BACK_MS, 0)
+        # Those touched after the watermark are left to the next round, unless there is none before to go on from.
+        touched_before_ms = watermark_ns // 1_000_000 - COUNT_MARGIN_MS if is_logged else ANY_TIME_MS
+        choice = Choice(touched_since_ms=touched_since_ms, touched_before_ms=touched_before_ms)
+        worked += await refold_sessions(store, settings, choice)
+    if worked or is_counted or state.now_ms - state.refreshed_until_ms >= IDLE_MARK_MS:
+        counted_until_ms = watermark_ns // 1_000_000 if is_counted else state.counted_until_ms
+        await _set_mark(store, watermark_ns, counted_until_ms)
+    return worked
 
 
-async def _refold_batch(store: Store, settings: Settings, touched_since_ms: int, after: _ScopeEnd) -> _ScopeEnd:
-    batch: dict[str, object] = {"batch_id": str(uuid4())}
-    bounds = {
-        "touched_since": touched_since_ms / 1000,
-        "max_rows": settings.refold_rows,
-        "after_session_id": after.session_id,
-        "after_stream_id": after.stream_id,
-    }
-    await store.execute(query("scope_stale_sessions"), batch | bounds)
-    ends = await store.fetch(query("scope_end"), _ScopeEnd, batch)
-    if ends:
-        await store.execute(query("fold_scope"), batch | {"max_events": settings.max_session_events})
-    return ends[0] if ends else _ScopeEnd()
+async def _go_on(store: Store, settings: Settings, arrived_after_ns: int, watermark_ns: int) -> int:
+    """Fold what arrived in (arrived_after_ns, watermark_ns] and return for how many sessions there was any."""
+    arrived = {"arrived_after": arrived_after_ns, "arrived_until": watermark_ns}
+    [arrivals] = await store.fetch(query("count_arrivals"), _Arrivals, arrived)
+    if not arrivals.events:
+        return 0
+    slices = 1 + arrivals.events // settings.refold_rows
+    for number in range(slices):
+        # A row has to be there soon after its version, so that a later slice cannot go by an early watermark.
+        until_ns = await read_watermark(store) if number else watermark_ns
+        part = {"arrived_until": until_ns, "slice": number, "slices": slices}
+        await store.execute(query("fold_arrivals"), arrived | part | {"max_events": settings.max_session_events})
+    listed_id = str(uuid4())
+    await store.execute(query("list_late_sessions"), arrived | {"listed_id": listed_id})
+    await refold_sessions(store, settings, Choice(listed_id=listed_id))
+    return arrivals.sessions
+
+
+async def _set_mark(store: Store, watermark_ns: int, counted_until_ms: int) -> None:
+    columns = ["refreshed_until", "arrivals_until", "counted_until"]
+    seconds, below_ns = divmod(watermark_ns, 1_000_000_000)
+    instant = f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M:%S}"
+    counted = datetime.fromtimestamp(counted_until_ms / 1000, UTC).isoformat(timespec="milliseconds")
+    mark = [f"{instant}.{below_ns // 1_000_000:03}", f"{instant}.{below_ns:09}", counted]
+    await store.insert("refresh_marks", columns, msgspec.json.encode(mark) + b"\n")
 
 
 class Refresher:
