@@ -1,7 +1,8 @@
 """Many random worlds: every answer of the API against the oracle, as the tests do it, with new seeds and for longer.
 
 Each round is a run of tests/property/test_endpoints.py on one engine, in a process and a database of its own; both
-engines run side by side. A round that fails is repeated by the command that is printed.
+engines run side by side. A round that fails is repeated by the command that is printed. The rounds are written to
+results/soak.json as they end; `--resume` goes on after those that are there.
 """
 
 import argparse
@@ -11,16 +12,19 @@ import secrets
 import shlex
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
+from benchmarks.machine import Machine, describe_machine
 from benchmarks.service import ROOT
 from tests.property.test_endpoints import WORLDS_AT_ONCE
 from tests.stores import ENGINES
 
+RESULTS = ROOT / "benchmarks" / "results" / "soak.json"
 PROPERTY = "tests/property/test_endpoints.py"
 SEARCH = {"PLAYHEAD_TEST_HYPOTHESIS": "search"}
 """Without it hypothesis would tell the same worlds every time, whatever the seed."""
@@ -48,37 +52,76 @@ class Round(msgspec.Struct, frozen=True):
         return f"{self.engine:<10}{self.seed:>12}{self.worlds:>8}{self.elapsed_s:>9.0f} s   {outcome}"
 
 
+class Result(msgspec.Struct, frozen=True):
+    """What results/soak.json holds: the machine as the last run found it, and the rounds in the order they ended."""
+
+    machine: Machine
+    rounds: list[Round]
+
+
 def add_command(parser: argparse.ArgumentParser) -> None:
     """Add the options to `parser`."""
     parser.add_argument("--worlds", type=int, default=500, help="worlds on each engine, at least (default: 500)")
     parser.add_argument("--seed", type=int, default=None, help="seed of the first round, the next ones follow it")
     parser.add_argument("--engine", choices=ENGINES, action="append", help="only this engine (default: both)")
+    parser.add_argument("--minutes", type=float, default=None, help="begin no round after so many (default: go on)")
+    parser.add_argument("--resume", action="store_true", help="count the rounds of results/soak.json, and go on after")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Tell worlds until there are enough on each engine, and print the rounds; 1 if any answer was wrong."""
-    seed = secrets.randbelow(MAX_SEED) if options.seed is None else options.seed
     engines: Sequence[str] = options.engine or ENGINES
+    earlier = _read_rounds() if options.resume else []
+    log = _Log(earlier)
+    seed = secrets.randbelow(MAX_SEED) if options.seed is None else options.seed
+    end_s = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     print(f"{'engine':<10}{'seed':>12}{'worlds':>8}{'took':>11}", flush=True)
+
+    def soak(engine: str) -> None:
+        of_engine = [one for one in earlier if one.engine == engine]
+        first = max((one.seed + 1 for one in of_engine), default=seed)
+        _soak(engine, options.worlds - sum(one.worlds for one in of_engine), first, end_s, log)
+
     with ThreadPoolExecutor(len(engines)) as pool:
-        soaked = list(pool.map(lambda engine: list(_soak(engine, options.worlds, seed)), engines))
-    for rounds in soaked:
-        print(f"{rounds[0].engine}: {sum(one.worlds for one in rounds)} worlds, seeds {seed}..{rounds[-1].seed}")
-    wrong = [one for rounds in soaked for one in rounds if one.trouble]
+        list(pool.map(soak, engines))
+    for engine in engines:
+        rounds = [one for one in log.rounds if one.engine == engine]
+        print(
+            f"{engine}: {sum(one.worlds for one in rounds)} worlds, seeds {', '.join(str(one.seed) for one in rounds)}"
+        )
+    wrong = [one for one in log.rounds if one.trouble]
     for one in wrong:
         command = " ".join(f"{name}={value}" for name, value in SEARCH.items()) + " " + shlex.join(_command(one))
         print(f"\n{one.trouble}\nagain: {command}")
     return 1 if wrong else 0
 
 
-def _soak(engine: str, worlds: int, seed: int) -> Iterator[Round]:
-    """Yield rounds, printing each, until `worlds` are told; the first that is wrong or tells none is the last."""
+class _Log:
+    """The rounds so far, written down and printed as each ends."""
+
+    def __init__(self, rounds: Sequence[Round]) -> None:
+        self.rounds = list(rounds)
+        self._machine = describe_machine()
+        self._guard = threading.Lock()
+
+    def add(self, done: Round) -> None:
+        with self._guard:
+            self.rounds.append(done)
+            print(done.line, flush=True)
+            RESULTS.write_bytes(msgspec.json.format(msgspec.json.encode(Result(self._machine, self.rounds))) + b"\n")
+
+
+def _read_rounds() -> list[Round]:
+    return msgspec.json.decode(RESULTS.read_bytes(), type=Result).rounds if RESULTS.is_file() else []
+
+
+def _soak(engine: str, worlds: int, seed: int, end_s: float | None, log: _Log) -> None:
+    """Do rounds until `worlds` are told or the time is up; the first that is wrong or tells none is the last."""
     told = 0
-    while told < worlds:
+    while told < worlds and (end_s is None or time.monotonic() < end_s):
         done = _run_round(Round(engine, seed, worlds=0, elapsed_s=0.0))
-        print(done.line, flush=True)
-        yield done
+        log.add(done)
         if done.trouble or not done.worlds:
             return
         told += done.worlds

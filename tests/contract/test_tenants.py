@@ -40,7 +40,7 @@ WRITES: Mapping[tuple[str, str], tuple[Any, int]] = {
     ("post", "/admin/jobs/{name}/run"): (None, 403),
 }
 """A body that each call would take, and how it is refused to the key of another organizer."""
-FILTERS = {"provider": "hls", "country": "SE", "device": "desktop"}
+FILTERS: Mapping[str, str] = {"provider": "hls", "country": "SE", "device": "desktop"}
 """What all sessions here have, so that no filter by it hides one that should not be seen."""
 MAX_CHOICES = 12
 """Of a parameter with more choices, which are columns to sort by, none finds other rows than the rest."""
@@ -150,7 +150,7 @@ async def watch(service: RunningService, *tenants: Tenant) -> None:
             type=int(kind),
             received_ms=NOW,
             sent_offset_ms=None,
-            **FILTERS,
+            **FILTERS,  # type: ignore[arg-type]  # Names of dimensions, which are text.
         )
         for tenant in tenants
         for session_id in tenant.session_ids

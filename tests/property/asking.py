@@ -13,7 +13,7 @@ from tests.oracle.sessions import OracleSession
 from tests.property.placement import PlacedWorld
 from tests.property.strategies import DAY_MS
 from tests.property.wide_worlds import Asked
-from tests.service import RunningService
+from tests.service import ADMIN_KEY, RunningService
 from tests.stored_sessions import agree
 
 ANALYTICS = "/admin/analytics"
@@ -32,12 +32,13 @@ class WrongStatusError(Exception):
 
 @dataclass(frozen=True)
 class Asking:
-    """A question to be put to a service about a world of which `sessions` are all."""
+    """A question to be put to a service about a world with all of its `sessions`; `key` is whose it is."""
 
     service: RunningService
     world: PlacedWorld
     sessions: list[OracleSession]
     asked: Asked
+    key: str = ADMIN_KEY
 
     @property
     def question(self) -> Question:
@@ -63,7 +64,7 @@ class Asking:
 
     async def ask(self, path: str, status: int = 200, /, **more: Any) -> httpx.Response:
         """Call `path` below /admin/analytics with the question's parameters; raises WrongStatusError."""
-        response = await self.service.ask(ANALYTICS + path, **self._parameters(), **more)
+        response = await self.service.ask(ANALYTICS + path, self.key, **self._parameters(), **more)
         if response.status_code != status:
             raise WrongStatusError(
                 f"{response.request.url}: {response.status_code}, not {status}: {response.text[:400]}"
@@ -72,7 +73,7 @@ class Asking:
 
     def _parameters(self) -> dict[str, str]:
         question = self.question
-        filters = ("organizer_id", "provider", "country", "device")
+        filters = (*(["organizer_id"] if self.key == ADMIN_KEY else []), "provider", "country", "device")
         return {
             "from": instant_text(question.from_ms, self.asked.from_zone),
             "to": instant_text(question.to_ms, self.asked.to_zone),

@@ -6,6 +6,8 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import httpx
+
 from tests.oracle.answers import (
     INTERVAL_MS,
     StreamRow,
@@ -47,7 +49,7 @@ async def compare_streams(asking: Asking) -> Differences:
     if rows != sorted(rows, key=lambda row: _place(row, asked.sort, is_descending=asked.is_descending)):
         found["order"] = [(row[asked.sort], row["stream_id"]) for row in rows]
     if asked.is_csv_read:
-        return found | csv_differences(part.text, rows)
+        return found | csv_differences(part.text, rows, "stream_id")
     return found | record_differences(part.json(), {"items": rows[1:3], "total": len(rows)})
 
 
@@ -75,25 +77,27 @@ async def compare_timeseries(asking: Asking) -> Differences:
     """Each bucket's metrics, over all streams or of one."""
     interval, names = asking.asked.interval, asking.asked.metrics
     chosen: dict[str, Any] = {"metrics": ",".join(names)} if names else {}
-    answer, question = await _ask_points(asking, "timeseries", **chosen)
-    if answer is None:
+    response, question = await _ask_points(asking, "timeseries", **chosen)
+    if response is None:
         return {}
-    points = answer["points"]
+    answer, points = response.json(), response.json()["points"]
     series = timeseries(asking.sessions, question, INTERVAL_MS[interval])
     expected = {t: {name: figures(one)[name] for name in names or METRICS} for t, one in series}
     found = table_differences(points, "t", expected) | _order_differences(points, [t for t, _ in series])
     if any(point.keys() != {"t", *(names or METRICS)} for point in points):
         found["columns"] = (sorted(points[0]), names)
+    if asking.asked.is_csv_read and (told := (await _ask_points(asking, "timeseries", **chosen, **AS_CSV))[0]):
+        found |= csv_differences(told.text, points, "t")
     return found | record_differences(answer, {"interval": interval})
 
 
 async def compare_concurrency(asking: Asking) -> Differences:
     """The peak of the range and of each bucket, over all streams or of one."""
     interval = asking.asked.interval
-    answer, question = await _ask_points(asking, "concurrency")
-    if answer is None:
+    response, question = await _ask_points(asking, "concurrency")
+    if response is None:
         return {}
-    points = answer["points"]
+    answer, points = response.json(), response.json()["points"]
     expected = concurrency(asking.sessions, question, INTERVAL_MS[interval])
     found = table_differences(points, "t", {t: {"max": highest} for t, highest in expected.points})
     found |= _order_differences(points, [t for t, _ in expected.points])
@@ -107,9 +111,12 @@ async def compare_breakdown(asking: Asking) -> Differences:
     of_stream: dict[str, Any] = {}
     if "breakdown" in asking.asked.of_stream and asking.stream_status == 200:
         question, of_stream = asking.stream_question, {"stream_id": asking.stream_id}
-    answer = (await asking.ask("/breakdown", by=asking.asked.by, **of_stream)).json()
+    chosen = {"by": asking.asked.by, **of_stream}
+    answer = (await asking.ask("/breakdown", **chosen)).json()
     groups = breakdown(asking.sessions, question, asking.asked.by)
     found = table_differences(answer["items"], "value", {value: figures(one) for value, one in groups.items()})
+    if asking.asked.is_csv_read:
+        found |= csv_differences((await asking.ask("/breakdown", **chosen, **AS_CSV)).text, answer["items"], "value")
     return found | record_differences(answer, {"by": asking.asked.by})
 
 
@@ -129,18 +136,16 @@ def stream_row(asking: Asking, name: str, row: StreamRow | None) -> dict[str, An
     }
 
 
-def csv_differences(text: str, rows: Sequence[Mapping[str, Any]]) -> Differences:
-    """Compare CSV with the rows of JSON: the same columns and values, nothing where a value is not known."""
+def csv_differences(text: str, rows: Sequence[Mapping[str, Any]], key: str) -> Differences:
+    """Compare CSV with the rows of JSON, named by `key`: the same columns and values, nothing for what is not known."""
     told = list(csv.DictReader(io.StringIO(text)))
     if [set(one) for one in told] != [set(row) for row in rows]:
         return {"columns or rows": (told, rows)}
-    pairs = (
-        (row["stream_id"], name, one[name], row[name]) for one, row in zip(told, rows, strict=True) for name in row
-    )
-    return {f"{stream} {name}": (cell, value) for stream, name, cell, value in pairs if not _is_cell(cell, value)}
+    pairs = ((row[key], name, one[name], row[name]) for one, row in zip(told, rows, strict=True) for name in row)
+    return {f"{named} {name}": (cell, value) for named, name, cell, value in pairs if not _is_cell(cell, value)}
 
 
-async def _ask_points(asking: Asking, call: str, **more: Any) -> tuple[dict[str, Any] | None, Question]:
+async def _ask_points(asking: Asking, call: str, **more: Any) -> tuple[httpx.Response | None, Question]:
     """Return the answer and the question it is to; None where it was refused, as it had to be."""
     is_of_stream = call in asking.asked.of_stream
     question = asking.stream_question if is_of_stream else asking.question
@@ -148,7 +153,7 @@ async def _ask_points(asking: Asking, call: str, **more: Any) -> tuple[dict[str,
     if len(buckets(question, INTERVAL_MS[asking.asked.interval])) > MAX_POINTS and status == 200:
         status = 400
     response = await asking.ask(path, status, interval=asking.asked.interval, **more)
-    return (response.json() if status == 200 else None), question
+    return (response if status == 200 else None), question
 
 
 def _order_differences(points: Sequence[Mapping[str, Any]], expected: Sequence[int]) -> Differences:
@@ -185,4 +190,12 @@ def _place(row: Mapping[str, Any], field: str, *, is_descending: bool) -> tuple[
 
 
 def _is_cell(cell: str, value: Any) -> bool:
-    return cell == (value or "") if value is None or isinstance(value, str) else float(cell) == value
+    match value:
+        case None | str():
+            return bool(cell == (value or ""))
+        case bool():
+            return cell == str(value).lower()
+        case list():
+            return cell == " ".join(map(str, value))
+        case _:
+            return bool(float(cell) == value)

@@ -9,6 +9,8 @@ from tests.oracle.fold import Step, fold_steps
 from tests.oracle.metrics import ratio
 from tests.oracle.sessions import OracleSession
 from tests.property.asking import Asking, Differences, record_differences, table_differences
+from tests.property.endpoints import AS_CSV, csv_differences
+from tests.service import ADMIN_KEY
 
 PAGE = 2
 STATES_IN_ROWS = ("starting", "paused", "seeking")
@@ -29,16 +31,24 @@ async def compare_sessions(asking: Asking) -> Differences:
         rows += page["items"]
         cursor = {"cursor": page["next_cursor"]} if page["next_cursor"] else None
     found = table_differences(rows, "session_id", {one.session_id: session_row(asking, one) for one in seen})
+    if asking.asked.is_csv_read:
+        told = await asking.ask(f"/streams/{asking.stream_id}/sessions", **AS_CSV)
+        found |= csv_differences(told.text, rows, "session_id")
     began = [row["started_at"] for row in rows]
     return found if began == sorted(began, reverse=True) else found | {"order": began}
 
 
 async def compare_session(asking: Asking) -> Differences:
-    """One session of the world, whatever the range: its row, its events in order, and its states."""
+    """One session of the world, whatever the range: its row, its events in order, and its states; 404 if another's."""
     session = max(asking.sessions, key=lambda one: (one.stream_id == asking.stream_id, one.session_id))
-    response = await asking.service.ask(f"/admin/analytics/sessions/{session.session_id}", stream_id=session.stream_id)
-    if response.status_code != 200:
-        return {"status": (response.status_code, response.text[:400])}
+    path = f"/admin/analytics/sessions/{session.session_id}"
+    response = await asking.service.ask(path, asking.key, stream_id=session.stream_id)
+    is_anothers = asking.world.organizers.get(session.stream_id) != asking.question.organizer_id
+    expected = 404 if asking.key != ADMIN_KEY and is_anothers else 200
+    if response.status_code != expected:
+        return {"status": (response.status_code, expected, response.text[:400])}
+    if expected == 404:
+        return {}
     steps = fold_steps(ordered_sessions(asking.world.events)[session.stream_id, session.session_id])
     answer = response.json()
     found: Differences = {

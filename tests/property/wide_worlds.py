@@ -76,6 +76,7 @@ class Asked:
 
     `question` is of all streams; `stream_id` is the one that calls about one stream name, as those of `of_stream` do.
     `metrics` are those of the timeseries, none for all; `by` is the breakdown's; the streams are sorted by `sort`.
+    With `is_asked_by_key` the organizer of the question asks by a key of its own, instead of naming itself as a filter.
     """
 
     question: Question
@@ -90,6 +91,7 @@ class Asked:
     is_descending: bool
     include_empty: bool
     is_csv_read: bool
+    is_asked_by_key: bool
 
 
 class Told:
@@ -137,6 +139,7 @@ def asked() -> st.SearchStrategy[Asked]:
         is_descending=st.booleans(),
         include_empty=st.booleans(),
         is_csv_read=st.booleans(),
+        is_asked_by_key=st.booleans(),
     )
 
 
