@@ -28,7 +28,7 @@ run: $(RUN_STAMP) ## set up and start the service; settings are environment vari
 
 .PHONY: test
 test: $(DEV_STAMP) ## set up and run the tests; ARGS are given to pytest; PLAYHEAD_TEST_REQUIRE=all: skip nothing
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
 # dbt as a check of its project alone, which needs no database; what it writes goes elsewhere.
 DBT = DBT_TARGET_PATH=$${TMPDIR:-/tmp}/playhead-dbt-lint/target DBT_LOG_PATH=$${TMPDIR:-/tmp}/playhead-dbt-lint/logs \

@@ -1,8 +1,9 @@
 """Many random worlds: every answer of the API against the oracle, as the tests do it, with new seeds and for longer.
 
-Each round is a run of tests/property/test_endpoints.py on one engine, in a process and a database of its own; both
-engines run side by side. A round that fails is repeated by the command that is printed. The rounds are written to
-results/soak.json as they end; `--resume` goes on after those that are there.
+Each round is a run of the property tests of endpoints, sessions and timelines on one engine, in a process of its own;
+both engines run side by side. The worlds that are counted are those of tests/property/test_endpoints.py. A round that
+fails is repeated by the command that is printed. The rounds are written to results/soak.json as they end; `--resume`
+goes on after those that are there.
 """
 
 import argparse
@@ -25,13 +26,15 @@ from tests.property.test_endpoints import WORLDS_AT_ONCE
 from tests.stores import ENGINES
 
 RESULTS = ROOT / "benchmarks" / "results" / "soak.json"
-PROPERTY = "tests/property/test_endpoints.py"
+PROPERTIES = tuple(
+    f"tests/property/test_{name}.py" for name in ("endpoints", "sessions_and_metrics", "session_timeline")
+)
 SEARCH = {"PLAYHEAD_TEST_HYPOTHESIS": "search"}
 """Without it hypothesis would tell the same worlds every time, whatever the seed."""
 MAX_SEED = 2**32
 ROUND_TIMEOUT_S = 1800
 TOLD_LINES = 80
-_PASSED = re.compile(r"(\d+) passing")
+_PASSED = re.compile(r"test_endpoints\.py::[^\n]*:\n.*?(\d+) passing", re.DOTALL)
 _SKIPPED = re.compile(r"\d+ skipped: needs .*")
 
 
@@ -159,4 +162,14 @@ def _trouble(output: str) -> str:
 
 def _command(asked: Round) -> list[str]:
     seeded = f"--hypothesis-seed={asked.seed}"
-    return [sys.executable, "-m", "pytest", PROPERTY, "-k", asked.engine, seeded, "--hypothesis-show-statistics", "-q"]
+    return [
+        sys.executable,
+        "-m",
+        "pytest",
+        *PROPERTIES,
+        "-k",
+        asked.engine,
+        seeded,
+        "--hypothesis-show-statistics",
+        "-q",
+    ]

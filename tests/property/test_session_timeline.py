@@ -28,7 +28,7 @@ CARRIED = ("position_ms", "bitrate_kbps", "width", "height", "player_width", "pl
 _names = (f"world{number}" for number in itertools.count())
 
 
-@hypothesis.settings(max_examples=8)
+@hypothesis.settings(max_examples=4)
 @hypothesis.given(
     told=st.lists(worlds(), min_size=WORLDS_AT_ONCE, max_size=WORLDS_AT_ONCE),
     max_events=st.sampled_from((1000, 1000, 5)),

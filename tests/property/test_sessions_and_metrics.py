@@ -32,7 +32,7 @@ WORLDS_AT_ONCE = 6
 _places = Places(FIRST_DAY, DAYS_APART)
 
 
-@hypothesis.settings(max_examples=8)
+@hypothesis.settings(max_examples=4)
 @hypothesis.given(
     told=st.lists(
         st.tuples(worlds(), st.lists(questions(), min_size=1, max_size=3)),
