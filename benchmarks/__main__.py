@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from benchmarks import ingest, query, soak
+from benchmarks import faults, ingest, query, soak
 from benchmarks.compare import command as compare
 
 parser = argparse.ArgumentParser(
@@ -14,5 +14,6 @@ ingest.add_command(commands.add_parser("ingest", help="events acknowledged a sec
 query.add_command(commands.add_parser("query", help="what answers, a rebuild and a refresh cost at 100 million events"))
 compare.add_command(commands.add_parser("compare", help="the design this replaces, in Postgres, on the same events"))
 soak.add_command(commands.add_parser("soak", help="random worlds: every answer against the oracle"))
+faults.add_command(commands.add_parser("faults", help="kill, cut off, fill up, set back: nothing acknowledged is lost"))
 parsed = parser.parse_args()
 sys.exit(parsed.run(parsed))

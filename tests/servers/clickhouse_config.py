@@ -42,6 +42,7 @@ class ServerConfig:
     owner: ServerUser
     users: tuple[ServerUser, ...] = ()
     clusters: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    max_memory_usage: int = 0
 
     def write(self) -> Path:
         """Write the files into the folder and return the path of the main one."""
@@ -49,7 +50,7 @@ class ServerConfig:
         for folder in ("config.d", "users.d"):
             shutil.copytree(SHIPPED_CONFIG / folder, self.folder / folder, dirs_exist_ok=True)
         users = self.folder / "users.xml"
-        users.write_bytes(_to_xml(_users((self.owner, *self.users))))
+        users.write_bytes(_to_xml(_users((self.owner, *self.users), self.max_memory_usage)))
         config = self.folder / "config.xml"
         config.write_bytes(_to_xml(self._main(users)))
         return config
@@ -72,9 +73,9 @@ class ServerConfig:
         return [{"replica": {"host": "127.0.0.1", "port": port, **sign_in}} for port in ports]
 
 
-def _users(users: Sequence[ServerUser]) -> dict[str, Any]:
+def _users(users: Sequence[ServerUser], max_memory_usage: int) -> dict[str, Any]:
     return {
-        "profiles": {"default": {}},
+        "profiles": {"default": {"max_memory_usage": max_memory_usage}},
         "quotas": {"default": {}},
         # clickhouse-local itself signs in as this one, to listen; it may not do or read anything else.
         "users": {"default": _user("", ("GRANT SYSTEM LISTEN ON *.*",))}

@@ -58,6 +58,10 @@ class ClickHouseProcess:
         clusters = {**self._config.clusters, name: [shard.tcp_port for shard in shards]}
         self._config = replace(self._config, clusters=clusters)
 
+    def limit_query_memory(self, limit_bytes: int) -> None:
+        """Let no statement take more memory, from the next start on; 0: any."""
+        self._config = replace(self._config, max_memory_usage=limit_bytes)
+
     def start(self) -> None:
         """Start the server and wait until it answers; its owner's database is there then.
 

@@ -57,6 +57,11 @@ class ServiceProcess:
         return f"http://playhead:{token}@127.0.0.1:{self._sql_port}/playhead"
 
     @property
+    def port(self) -> int:
+        """Where it listens on 127.0.0.1."""
+        return self._port
+
+    @property
     def pid(self) -> int:
         """Its process id; raises ValueError while it is down."""
         return self._child.pid
@@ -87,9 +92,13 @@ class ServiceProcess:
             self.kill()
         self.start()
 
+    def terminate(self) -> int:
+        """Ask it to end with SIGTERM, wait, and return its exit status; its ports stay its own."""
+        return self._child.terminate()
+
     def stop(self) -> int:
-        """Ask it to end with SIGTERM, wait, and return its exit status."""
-        status = self._child.terminate()
+        """Ask it to end with SIGTERM, wait, give its ports away, and return its exit status."""
+        status = self.terminate()
         for port in self._ports:
             port.release()
         return status
