@@ -24,8 +24,14 @@ def test_the_fold_with_its_tables_named_is_the_view() -> None:
     arguments = {
         "playback_events": "playback_events FINAL",
         "refold_scope": "refold_scope",
+        "arrivals": "arrivals",
+        "sessions": "sessions FINAL",
         "batch_id": "B",
         "max_events": "{max_events:UInt64}",
+        "arrived_after": "{arrived_after:Int64}",
+        "arrived_until": "{arrived_until:Int64}",
+        "slice": "{slice:UInt64}",
+        "slices": "{slices:UInt64}",
     }
     environment = jinja2.Environment(autoescape=False)  # noqa: S701  # It is SQL.
     module: Any = environment.from_string(macros()).module
