@@ -134,7 +134,7 @@ async def fetch_summaries(store: Store, view: View) -> tuple[RefreshState, Summe
     mart = view.mart_key()
     now, before = covers = await fetch_covers(store, views, ("dimension_daily",) if mart else ())
     joined = now.join(before)
-    if joined is not None and mart is not None and mart[0] in LINKED:
+    if joined is not None and mart is not None:
         periods = await _fetch_periods(store, view, joined, split_day=now.first_day)
         return now.state, periods[NOW], periods[BEFORE]
     apart = await asyncio.gather(*map(partial(_fetch_periods, store), views, covers))
@@ -151,6 +151,7 @@ async def _fetch_periods(
         **_parameters(view, cover),
         "dimension": dimension,
         "value": value,
+        "by": "",
         "dimensions": [""],
         "merge_viewers": reach == "merged",
         "split_day": split_day,
@@ -179,6 +180,7 @@ async def fetch_breakdown(store: Store, view: View, by: str) -> tuple[RefreshSta
         **_parameters(view, cover),
         "dimension": by,
         "value": "",
+        "by": by,
         "dimensions": [by],
         "max_values": MAX_VALUES,
         "split_day": FIRST_DAY,
@@ -215,6 +217,9 @@ async def _fetch_reach(
         rows = await store.fetch(query("viewers_of_days"), _Reach, parameters)
     else:
         whole = {"from_a": view.from_ms, "to_a": view.to_ms, "from_b": 0, "to_b": 0}
+        if parameters["split_day"] != FIRST_DAY:
+            before = view.previous()
+            whole |= {"from_b": before.from_ms, "to_b": before.to_ms}
         rows = await store.fetch(query("reach"), _Reach, parameters | whole)
     return {(row.value, row.period): row for row in rows}
 
