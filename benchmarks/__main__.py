@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from benchmarks import faults, ingest, query, soak
+from benchmarks import aggregation, faults, ingest, query, soak
 from benchmarks.compare import command as compare
 
 parser = argparse.ArgumentParser(
@@ -12,6 +12,9 @@ parser = argparse.ArgumentParser(
 commands = parser.add_subparsers(required=True, metavar="BENCHMARK")
 ingest.add_command(commands.add_parser("ingest", help="events acknowledged a second, beside the engine's own rate"))
 query.add_command(commands.add_parser("query", help="what answers, a rebuild and a refresh cost at 100 million events"))
+aggregation.add_command(
+    commands.add_parser("aggregation", help="what building the marts costs those who send 20 000 events a second")
+)
 compare.add_command(commands.add_parser("compare", help="the design this replaces, in Postgres, on the same events"))
 soak.add_command(commands.add_parser("soak", help="random worlds: every answer against the oracle"))
 faults.add_command(commands.add_parser("faults", help="kill, cut off, fill up, set back: nothing acknowledged is lost"))

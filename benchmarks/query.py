@@ -5,10 +5,11 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -18,7 +19,7 @@ from benchmarks.machine import as_lines, describe_machine
 from benchmarks.query_report import Measured, Result, as_tables, missed_musts
 from benchmarks.questions import first_day
 from benchmarks.raw import RawTime
-from benchmarks.rebuild import rebuild, settle
+from benchmarks.rebuild import Rebuild, rebuild, settle
 from benchmarks.refold import Refold
 from benchmarks.service import run_module, running_service
 from benchmarks.sizes import Sizes
@@ -32,13 +33,17 @@ SPARE_ROWS = 1.02
 
 TIMEOUT_S = 7200.0
 
+Part = TypeVar("Part")
+
 
 def add_command(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's options to `parser`."""
     parser.add_argument(
         "--events", type=int, nargs="+", default=[10_000_000, 100_000_000], help="sizes (default: 10 and 100 million)"
     )
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure (default: all)")
+    parser.add_argument(
+        "--parts", nargs="+", choices=PARTS, default=PARTS, help="what to measure, not to take from an earlier run"
+    )
     parser.add_argument("--requests", type=int, default=40, help="different requests of each kind (default: 40)")
     parser.add_argument(
         "--folder", type=Path, help="where histories are made and stay, to be used again while the day lasts"
@@ -75,31 +80,41 @@ def _folder(given: Path | None) -> Iterator[Path]:
 
 def _measure(parent: Path, events: int, options: argparse.Namespace) -> Measured:
     """Measure one size; the parts are in such an order that none disturbs a later one."""
-    parts: Sequence[str] = options.parts
     midnight_ms = last_midnight_ms()
     folder = parent / f"{events}-{midnight_ms}"
     history = _make_history(folder, events)
     print(f"\n{events:,} events in {folder}: made", flush=True)
-    built = rebuild(folder) if "rebuild" in parts else None
-    if built:
-        settle(folder)
-    sizes = (
-        msgspec.json.decode(run_module("sizes", str(folder), timeout_s=TIMEOUT_S), type=Sizes)
-        if "bytes" in parts
-        else None
+
+    def part(name: str, kind: type[Part], measure: Callable[[], Part]) -> Part | None:
+        return _measure_part(folder / f"{name}.json", kind, measure if name in options.parts else None)
+
+    def run(module: str, *arguments: str) -> bytes:
+        return run_module(module, str(folder), *arguments, timeout_s=TIMEOUT_S)
+
+    return Measured(
+        history=history,
+        rebuild=part("rebuild", Rebuild, lambda: _rebuild(folder)),
+        sizes=part("bytes", Sizes, lambda: msgspec.json.decode(run("sizes"), type=Sizes)),
+        asked=part("ask", list[Asked], lambda: _ask(folder, midnight_ms, options.requests)) or [],
+        raw=part("raw", list[RawTime], lambda: msgspec.json.decode(run("raw", str(midnight_ms)), type=list[RawTime]))
+        or [],
+        refold=part("refold", Refold, lambda: msgspec.json.decode(run("refold", str(REFOLDED_SESSIONS)), type=Refold)),
     )
-    asked = _ask(folder, midnight_ms, options.requests) if "ask" in parts else []
-    raw = (
-        msgspec.json.decode(run_module("raw", str(folder), str(midnight_ms), timeout_s=TIMEOUT_S), type=list[RawTime])
-        if "raw" in parts
-        else []
-    )
-    refold = (
-        msgspec.json.decode(run_module("refold", str(folder), str(REFOLDED_SESSIONS), timeout_s=TIMEOUT_S), type=Refold)
-        if "refold" in parts
-        else None
-    )
-    return Measured(history=history, rebuild=built, sizes=sizes, asked=asked, raw=raw, refold=refold)
+
+
+def _measure_part(told: Path, kind: type[Part], measure: Callable[[], Part] | None) -> Part | None:
+    """Return what is measured now, which stays in the file `told`; without a measure what an earlier run left there."""
+    if measure is None:
+        return msgspec.json.decode(told.read_bytes(), type=kind) if told.is_file() else None
+    measured = measure()
+    told.write_bytes(msgspec.json.encode(measured) + b"\n")
+    return measured
+
+
+def _rebuild(folder: Path) -> Rebuild:
+    built = rebuild(folder)
+    settle(folder)
+    return built
 
 
 def _make_history(folder: Path, events: int) -> History:

@@ -38,9 +38,10 @@ class World(msgspec.Struct, frozen=True):
 
 
 class Target(msgspec.Struct, frozen=True):
-    """What one request is about; the range as bare dates, which are whole days."""
+    """What one request is about; the range as bare dates, which are whole days, and one that ends at any minute."""
 
     range: dict[str, str]
+    odd_range: dict[str, str]
     stream_id: str
     organizer_id: str
     country: str
@@ -61,6 +62,10 @@ class Kind(msgspec.Struct, frozen=True):
 
 def _plain(path: str, **parameters: str) -> Ask:
     return lambda target: (path.format(stream_id=target.stream_id), target.range | parameters)
+
+
+def _odd(path: str, **parameters: str) -> Ask:
+    return lambda target: (path, target.odd_range | parameters)
 
 
 def _scoped(path: str, **parameters: str) -> Ask:
@@ -95,6 +100,10 @@ KINDS: tuple[Kind, ...] = (
     Kind("streams, one country", FILTER_MUST_MS, _filtered("/streams")),
     Kind("timeseries, one country", FILTER_MUST_MS, _filtered("/timeseries", interval="day")),
     Kind("concurrency, one country", FILTER_MUST_MS, _filtered("/concurrency", interval="day")),
+    Kind("summary, to the minute", None, _odd("/streams/summary")),
+    Kind("timeseries, to the minute", None, _odd("/timeseries", interval="day")),
+    Kind("concurrency, to the minute", None, _odd("/concurrency", interval="day")),
+    Kind("streams, to the minute", None, _odd("/streams")),
     Kind("one session", None, _session, has_range=False),
 )
 
@@ -124,11 +133,19 @@ def _targets(days: int, world: World, count: int, chance: random.Random) -> Iter
         start, end = ranges[number % len(ranges)]
         yield Target(
             range={"from": _day(world, start), "to": _day(world, end)},
+            odd_range=_odd_range(world, days, chance),
             stream_id=world.catalogue.choose(chance).stream_id,
             organizer_id=f"org-{chance.randrange(ORGANIZERS):02}",
             country=chance.choice(COUNTRIES),
             session=chance.choice(world.sessions),
         )
+
+
+def _odd_range(world: World, days: int, chance: random.Random) -> dict[str, str]:
+    """Return a range that ends on the last day, as one that ends now does: its ends are in the middle of days."""
+    last_midnight = datetime.combine(world.first_day, datetime.min.time(), UTC) + timedelta(days=DAYS)
+    end = last_midnight - timedelta(minutes=chance.randrange(1, 24 * 60))
+    return {"from": (end - timedelta(days=days)).isoformat(), "to": end.isoformat()}
 
 
 def _day(world: World, number: int) -> str:

@@ -1,6 +1,7 @@
 """What a data folder takes on disk, by table and by column. `python -m benchmarks.sizes FOLDER`; one JSON line.
 
-Every partition is first merged into one part, as the engine itself does in time: copies and older versions go.
+Every partition is first merged into one part, as the engine itself does in time: copies and older versions go,
+and so does what an hour or a job makes go.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from benchmarks.sql import statement
 from playhead.settings import Settings
 from playhead.store.contract import Store
 from playhead.store.embedded import open_embedded_store
+from playhead.store.tables import forget_first_clients
 
 
 class TableSize(msgspec.Struct, frozen=True):
@@ -66,8 +68,10 @@ async def merge_parts(store: Store) -> None:
 
 
 async def measure_sizes(store: Store) -> Sizes:
-    """Merge what can be merged and return what is left."""
+    """Merge what can be merged, let go what is past its time, and return what is left."""
     await merge_parts(store)
+    await store.execute("OPTIMIZE TABLE client_sessions FINAL")
+    await forget_first_clients(store, Settings())
     [count] = await store.fetch(_COUNT, _Count)
     return Sizes(
         events=count.events,

@@ -139,7 +139,7 @@ CREATE TABLE client_sessions
 )
 ENGINE = AggregatingMergeTree
 ORDER BY (stream_id, client_id, session_id)
-TTL toDateTime(last_touched_at) + toIntervalDay(90)
+TTL toDateTime(last_touched_at) + toIntervalDay(15)
 SETTINGS index_granularity = 512;
 
 CREATE MATERIALIZED VIEW client_sessions_writer TO client_sessions

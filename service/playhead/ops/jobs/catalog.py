@@ -10,6 +10,7 @@ from playhead.rollup.drift import check_drift
 from playhead.rollup.refresh import refresh_sessions
 from playhead.settings import Settings
 from playhead.store.contract import Store
+from playhead.store.tables import forget_first_clients
 
 RunDbt = Callable[..., Awaitable[DbtResult]]
 """As `rollup.dbt.run_dbt`."""
@@ -23,10 +24,13 @@ async def refresh(store: Store, settings: Settings) -> str:
 async def aggregate(store: Store, settings: Settings, run: RunDbt = run_dbt) -> str:
     """Refold the sessions that changed, then build the marts that changed by dbt (`playhead dbt build` tests them too).
 
+    What is only of use to batches that may still come is forgotten first, where it is too old for that.
+
     Returns dbt's own summary; raises JobError with the end of what dbt printed where it failed.
     """
     refolded = await refresh(store, settings)
     await note_lately_changed_days(store)
+    await forget_first_clients(store, settings)
     result = await run(settings, ["run"], database=store.database)
     if result.status:
         raise JobError(f"dbt ended with status {result.status}:\n{result.output.strip()}")
