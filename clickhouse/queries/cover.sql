@@ -3,15 +3,13 @@
 --   kind: changed | now (the database's clock) | refreshed (the newest mark, 0: never) | a mart, when the day is in it
 -- parameters: from_day, to_day Date: the range, its end not included; models Array(String): marts
 -- reads: changed_days, mart_builds, refresh_marks
-SELECT 'changed' AS kind, toUInt16(day) AS day_number, max(changed_version) AS version
-FROM changed_days
+SELECT 'changed' AS kind, toUInt16(day) AS day_number, changed_version AS version
+FROM changed_days FINAL
 WHERE day >= {from_day:Date} AND day < {to_day:Date}
-GROUP BY day
 UNION ALL
-SELECT model AS kind, toUInt16(day) AS day_number, max(settled_version) AS version
-FROM mart_builds
+SELECT model AS kind, toUInt16(day) AS day_number, settled_version AS version
+FROM mart_builds FINAL
 WHERE day >= {from_day:Date} AND day < {to_day:Date} AND has({models:Array(String)}, model)
-GROUP BY model, day
 UNION ALL
 SELECT 'now' AS kind, 0 AS day_number, toUInt64(toUnixTimestamp64Milli(now64(3, 'UTC'))) AS version
 UNION ALL

@@ -114,6 +114,11 @@ async def test_aggregate_tells_what_dbt_says(monkeypatch: pytest.MonkeyPatch) ->
         await asyncio.sleep(0)
         done.append("note days")
 
+    async def forget(*_: object) -> int:
+        await asyncio.sleep(0)
+        done.append("forget")
+        return 0
+
     async def run(_: Settings, arguments: Sequence[str], *, database: str) -> DbtResult:
         await asyncio.sleep(0)
         done.append((arguments, database))
@@ -121,10 +126,11 @@ async def test_aggregate_tells_what_dbt_says(monkeypatch: pytest.MonkeyPatch) ->
 
     monkeypatch.setattr(catalog, "refresh", refresh)
     monkeypatch.setattr(catalog, "note_lately_changed_days", note)
+    monkeypatch.setattr(catalog, "forget_first_clients", forget)
     told = await aggregate(FakeStore(), Settings(), run)
     assert (told, done) == (
         "3 sessions refolded; dbt: Done. PASS=5 ERROR=0 TOTAL=5",
-        ["refresh", "note days", (["run"], "fake")],
+        ["refresh", "note days", "forget", (["run"], "fake")],
     )
 
 
@@ -137,10 +143,14 @@ async def test_aggregate_fails_with_dbt(monkeypatch: pytest.MonkeyPatch) -> None
     async def note(_: Store) -> None:
         await asyncio.sleep(0)
 
+    async def forget(*_: object) -> int:
+        return await asyncio.sleep(0, 0)
+
     async def run(*_: object, **__: object) -> DbtResult:
         return await asyncio.sleep(0, DbtResult(status=1, output="a test failed\n"))
 
     monkeypatch.setattr(catalog, "refresh", refresh)
     monkeypatch.setattr(catalog, "note_lately_changed_days", note)
+    monkeypatch.setattr(catalog, "forget_first_clients", forget)
     with pytest.raises(JobError, match="status 1:\na test failed"):
         await aggregate(FakeStore(), Settings(), run)
