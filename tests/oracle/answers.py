@@ -4,6 +4,7 @@ A breakdown's groups, like the table's streams, are those of the sessions that s
 """
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -15,6 +16,7 @@ from tests.oracle.spans import clipped, peak
 
 INTERVAL_MS: Mapping[str, int] = {"minute": 60_000, "hour": 3_600_000, "day": 86_400_000}
 DIMENSIONS = ("country", "device", "os", "browser", "player", "provider", "error_code", "stream_id")
+LIVE_MS = 60_000
 UNKNOWN = "unknown"
 GAP = "gap"
 
@@ -78,6 +80,16 @@ def in_view(sessions: Iterable[OracleSession], question: Question) -> list[Oracl
     """Give the admitted sessions that started or were active in the range, newest first."""
     seen = [session for session in sessions if question.admits(session) and is_in_view(session, question)]
     return sorted(seen, key=lambda session: -session.started_at)
+
+
+def live(sessions: Iterable[OracleSession], question: Question, now_ms: int) -> dict[str, int]:
+    """Count by stream the admitted sessions heard of in the last 60 s that are active up to their last event.
+
+    The question's range does not matter, and a last event that lies ahead counts as heard of.
+    """
+    heard = [one for one in sessions if question.admits(one) and one.ended_at > now_ms - LIVE_MS]
+    active = [one for one in heard if any(end > one.ended_at for _, end in one.active_spans)]
+    return dict(Counter(one.stream_id for one in active))
 
 
 def summary(sessions: Iterable[OracleSession], question: Question) -> Summary:
