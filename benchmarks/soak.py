@@ -7,6 +7,7 @@ goes on after those that are there.
 """
 
 import argparse
+import itertools
 import os
 import re
 import secrets
@@ -67,6 +68,7 @@ def add_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--worlds", type=int, default=500, help="worlds on each engine, at least (default: 500)")
     parser.add_argument("--seed", type=int, default=None, help="seed of the first round, the next ones follow it")
     parser.add_argument("--engine", choices=ENGINES, action="append", help="only this engine (default: both)")
+    parser.add_argument("--jobs", type=int, default=1, help="rounds at once on each engine (default: 1)")
     parser.add_argument("--minutes", type=float, default=None, help="begin no round after so many (default: go on)")
     parser.add_argument("--resume", action="store_true", help="count the rounds of results/soak.json, and go on after")
     parser.set_defaults(run=run)
@@ -81,23 +83,30 @@ def run(options: argparse.Namespace) -> int:
     end_s = None if options.minutes is None else time.monotonic() + 60 * options.minutes
     print(f"{'engine':<10}{'seed':>12}{'worlds':>8}{'took':>11}", flush=True)
 
-    def soak(engine: str) -> None:
-        of_engine = [one for one in earlier if one.engine == engine]
-        first = max((one.seed + 1 for one in of_engine), default=seed)
-        _soak(engine, options.worlds - sum(one.worlds for one in of_engine), first, end_s, log)
+    seeds = {
+        engine: itertools.count(max((one.seed + 1 for one in earlier if one.engine == engine), default=seed))
+        for engine in engines
+    }
 
-    with ThreadPoolExecutor(len(engines)) as pool:
-        list(pool.map(soak, engines))
+    def soak(engine: str) -> None:
+        while log.is_wanting(engine, options.worlds) and (end_s is None or time.monotonic() < end_s):
+            log.add(_run_round(Round(engine, next(seeds[engine]), worlds=0, elapsed_s=0.0)))
+
+    with ThreadPoolExecutor(len(engines) * options.jobs) as pool:
+        list(pool.map(soak, [*engines] * options.jobs))
+    return _tell_outcome(engines, log.rounds)
+
+
+def _tell_outcome(engines: Sequence[str], rounds: Sequence[Round]) -> int:
     for engine in engines:
-        rounds = [one for one in log.rounds if one.engine == engine]
-        print(
-            f"{engine}: {sum(one.worlds for one in rounds)} worlds, seeds {', '.join(str(one.seed) for one in rounds)}"
-        )
-    wrong = [one for one in log.rounds if one.trouble]
+        of_engine = [one for one in rounds if one.engine == engine]
+        seeds = ", ".join(str(one.seed) for one in of_engine)
+        print(f"{engine}: {sum(one.worlds for one in of_engine)} worlds, seeds {seeds}")
+    wrong = [one for one in rounds if one.trouble]
     for one in wrong:
         command = " ".join(f"{name}={value}" for name, value in SEARCH.items()) + " " + shlex.join(_command(one))
         print(f"\n{one.trouble}\nagain: {command}")
-    return 1 if wrong else 0
+    return int(bool(wrong))
 
 
 class _Log:
@@ -108,7 +117,13 @@ class _Log:
         self._machine = describe_machine()
         self._guard = threading.Lock()
 
+    def is_wanting(self, engine: str, worlds: int) -> bool:
+        """Tell whether rounds are missing on an engine; one that was wrong, or told no world, is the last."""
+        rounds = [one for one in self.rounds if one.engine == engine]
+        return sum(one.worlds for one in rounds) < worlds and all(one.worlds and not one.trouble for one in rounds)
+
     def add(self, done: Round) -> None:
+        """Add a round."""
         with self._guard:
             self.rounds.append(done)
             print(done.line, flush=True)
@@ -117,18 +132,6 @@ class _Log:
 
 def _read_rounds() -> list[Round]:
     return msgspec.json.decode(RESULTS.read_bytes(), type=Result).rounds if RESULTS.is_file() else []
-
-
-def _soak(engine: str, worlds: int, seed: int, end_s: float | None, log: _Log) -> None:
-    """Do rounds until `worlds` are told or the time is up; the first that is wrong or tells none is the last."""
-    told = 0
-    while told < worlds and (end_s is None or time.monotonic() < end_s):
-        done = _run_round(Round(engine, seed, worlds=0, elapsed_s=0.0))
-        log.add(done)
-        if done.trouble or not done.worlds:
-            return
-        told += done.worlds
-        seed += 1
 
 
 def _run_round(asked: Round) -> Round:
