@@ -18,9 +18,12 @@ from playhead.store.clients import ClientStore
 from playhead.store.embedded import open_embedded_store
 from playhead.store.migrate import migrate
 from playhead.store.server import open_server_store
+from playhead.store.tables import fit_tables
 from tests.servers.clickhouse_http import ask
 
 ENGINES = ("embedded", "server")
+RETENTION_DAYS = 20_000
+"""So long that no day a test names is too old, whenever it runs."""
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +35,9 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def embedded_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Give the settings of the one embedded engine of this worker."""
-    return Settings(data_dir=str(tmp_path_factory.mktemp("data")), query_threads=2, scheduler=False)
+    return Settings(
+        data_dir=str(tmp_path_factory.mktemp("data")), query_threads=2, scheduler=False, retention_days=RETENTION_DAYS
+    )
 
 
 @pytest.fixture(scope="module", params=ENGINES)
@@ -53,9 +58,10 @@ async def empty_store(
 
 
 @pytest.fixture(scope="module")
-async def store(empty_store: ClientStore) -> ClientStore:
+async def store(empty_store: ClientStore, embedded_settings: Settings) -> ClientStore:
     """Give a store with the schema, shared by the tests of the module."""
     await migrate(empty_store)
+    await fit_tables(empty_store, embedded_settings)
     return empty_store
 
 

@@ -198,7 +198,7 @@ def _stories(draw: st.DrawFn, stream_id: str, session_id: str, pace: Pace) -> li
                 session_id=session_id,
                 client_id="",
                 ts=ts,
-                seq=100 + rank_of_seq * len(told),
+                seq=1000 + rank_of_seq * len(told),
                 type=name,
                 received_ms=0,
                 error=error if name == "error" else None,

@@ -46,9 +46,8 @@ _places = Places(FIRST_DAY, DAYS_APART)
 
 @pytest.fixture(scope="module")
 async def service(store: ClientStore, embedded_settings: Settings) -> AsyncIterator[RunningService]:
-    """Give a service that keeps what is long ago."""
-    settings = msgspec.structs.replace(embedded_settings, admin_key=ADMIN_KEY, retention_days=36_500)
-    async with run_service(settings, store) as running:
+    """Give a service."""
+    async with run_service(msgspec.structs.replace(embedded_settings, admin_key=ADMIN_KEY), store) as running:
         yield running
 
 
