@@ -167,7 +167,8 @@ CREATE TABLE dead_letters
     `stream_id` String CODEC(ZSTD(3)),
     `reason` LowCardinality(String),
     `message` String CODEC(ZSTD(3)),
-    `payload` String CODEC(ZSTD(3))
+    `payload` String CODEC(ZSTD(3)),
+    `envelope` String CODEC(ZSTD(3))
 )
 ENGINE = MergeTree
 ORDER BY (received_at, protocol, reason)

@@ -4,17 +4,21 @@ import argparse
 import asyncio
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from playhead import __version__
 from playhead.errors import JobError, PlayheadError
+from playhead.ingest.kept_letters import LetterFilter, fetch_letters
+from playhead.ingest.letter_replay import replay_letters
 from playhead.launch import configure_logging, open_store, reach_store, serve
 from playhead.ops import doctor
 from playhead.ops.jobs.catalog import JOBS
 from playhead.ops.jobs.runner import JobRunner
 from playhead.ops.jobs.runs import RunStatus, Trigger
 from playhead.rollup.dbt import show_dbt
+from playhead.serve.registry import is_registered
 from playhead.settings import describe_settings, load_settings
 from playhead.simulate import command as simulate_command
 from playhead.store import migrate as migrations
@@ -46,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     dbt.add_argument("arguments", nargs="*", metavar="ARGS")
     dbt.set_defaults(run=lambda parsed: asyncio.run(_dbt(parsed.arguments)))
     _add_job_commands(commands.add_parser("job", help="run a job, or list them"))
+    _add_letter_commands(commands.add_parser("dead-letter", help="list refused events, or take them again"))
     check = commands.add_parser("doctor", help="check the database, the disk and the spool; exit status 1 on a failure")
     check.add_argument("--json", action="store_true", help="as JSON")
     check.set_defaults(run=lambda parsed: asyncio.run(_examine(as_json=parsed.json)))
@@ -62,6 +67,51 @@ def _add_job_commands(job: argparse.ArgumentParser) -> None:
     run.add_argument("name", choices=[known.name for known in JOBS])
     run.set_defaults(run=lambda parsed: asyncio.run(_run_job(parsed.name)))
     actions.add_parser("list", help="list the jobs and when they run").set_defaults(run=_list_jobs)
+
+
+def _add_letter_commands(letter: argparse.ArgumentParser) -> None:
+    actions = letter.add_subparsers(required=True, metavar="ACTION")
+    show = actions.add_parser("list", help="list refused events, the newest first")
+    show.set_defaults(run=lambda parsed: asyncio.run(_list_letters(parsed)))
+    replay = actions.add_parser("replay", help="take refused events again; what was taken before changes nothing")
+    replay.set_defaults(run=lambda parsed: asyncio.run(_replay_letters(parsed)))
+    for action, limit in ((show, 50), (replay, 10_000)):
+        action.add_argument("--reason", default="", help="only of this reason: too_old, unknown_stream, ...")
+        action.add_argument("--protocol", default="", help="only of this protocol")
+        action.add_argument("--stream", default="", metavar="ID", help="only of this stream")
+        action.add_argument("--hours", type=float, default=24 * 7, help="only of the last so many hours (default: 168)")
+        action.add_argument("--limit", type=int, default=limit, help=f"at most so many (default: {limit})")
+
+
+def _wanted(parsed: argparse.Namespace) -> LetterFilter:
+    since_ms = time.time_ns() // 1_000_000 - int(parsed.hours * 3_600_000)
+    return LetterFilter(
+        reason=parsed.reason, protocol=parsed.protocol, stream_id=parsed.stream, since_ms=max(since_ms, 0)
+    )
+
+
+async def _list_letters(parsed: argparse.Namespace) -> int:
+    async with reach_store(load_settings()) as (_, store):
+        await migrations.migrate(store)
+        for letter in await fetch_letters(store, _wanted(parsed), max(parsed.limit, 1)):
+            print(letter.line)
+    return 0
+
+
+async def _replay_letters(parsed: argparse.Namespace) -> int:
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    async with reach_store(settings) as (reached, store):
+        await migrations.migrate(store)
+        report = await replay_letters(
+            store,
+            reached,
+            _wanted(parsed),
+            max(parsed.limit, 1),
+            is_known_stream=lambda stream_id: is_registered(store, stream_id),
+        )
+    print("\n".join(report.lines))
+    return 0
 
 
 def _serve(_: argparse.Namespace) -> int:

@@ -130,6 +130,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters_per_minute: Annotated[
         int, _meta("Refused events kept a minute and reason; the rest is counted.", ge=0)
     ] = 1000
+    dead_letters_per_day: Annotated[
+        int, _meta("Refused events kept a day, of any reason; the rest is counted.", ge=0)
+    ] = 100_000
     spool: Annotated[bool, _meta("Keep events on disk while the database takes none; off: answer 503.")] = True
     spool_dir: Annotated[str, _meta("Folder of the spool; empty: spool in the data folder.")] = ""
     spool_max_bytes: Annotated[int, _meta("Bytes the spool takes at most; beyond, 503.", ge=1024 * 1024)] = 2 * 1024**3

@@ -11,7 +11,7 @@ from playhead.ingest.counters import ProtocolName
 MAX_OFFSET_MS = 86_400_000
 """An offset beyond 24 hours says nothing about when things happened."""
 
-_UNKNOWN = ("", 0, None, False)
+_USUAL = {field.name: field.default for field in msgspec.structs.fields(EventRow) if not field.required}
 
 
 class EventKey(NamedTuple):
@@ -23,11 +23,12 @@ class EventKey(NamedTuple):
 
 
 class RefusedEvent(msgspec.Struct, frozen=True):
-    """An event that is not taken; `payload` is what may be kept of it."""
+    """An event that is not taken; `payload` is what may be kept of it, `envelope` what its batch said of the sender."""
 
     stream_id: str
     rejection: Rejection
     payload: str
+    envelope: str = ""
 
 
 class Batch(msgspec.Struct, kw_only=True):
@@ -75,9 +76,14 @@ def _refuse_unknown(index: int) -> Rejection:
 
 
 def describe_row(row: EventRow) -> str:
-    """Return what is known of an event as JSON, for whoever looks into why it was refused."""
-    known = {name: value for name, value in msgspec.structs.asdict(row).items() if value not in _UNKNOWN}
-    return msgspec.json.encode(known).decode()
+    """Return an event as JSON without what is as usual, for whoever wonders why it was refused, or takes it again."""
+    said = {name: value for name, value in msgspec.structs.asdict(row).items() if not _is_usual(name, value)}
+    return msgspec.json.encode(said).decode()
+
+
+def _is_usual(name: str, value: object) -> bool:
+    usual = _USUAL.get(name, msgspec.NODEFAULT)
+    return type(value) is type(usual) and value == usual
 
 
 def key_of(row: EventRow) -> EventKey:

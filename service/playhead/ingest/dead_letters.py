@@ -17,6 +17,7 @@ from playhead.store.contract import Store
 TABLE = "dead_letters"
 FLUSH_INTERVAL_S = 0.5
 MAX_TEXT_BYTES = 2048
+MINUTES_A_DAY = 1440
 MAX_WAITING = 20_000
 """Letters that may wait while the database is away."""
 
@@ -32,18 +33,24 @@ class DeadLetter(msgspec.Struct, array_like=True, frozen=True):
     reason: str
     message: str
     payload: str
+    envelope: str
 
 
 class DeadLetterBox:
-    """Keeps refused events, at most so many a minute and reason; the others are only counted."""
+    """Keeps refused events, at most so many a minute and reason, and a day; the others are only counted."""
 
-    def __init__(self, store: Store, per_minute: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: Store, per_minute: int, per_day: int = 100_000, clock: Callable[[], float] = time.time
+    ) -> None:
         self.dropped = 0
         self._store = store
         self._per_minute = per_minute
+        self._per_day = per_day
         self._clock = clock
         self._minute = 0
         self._kept: Counter[str] = Counter()
+        self._day = 0
+        self._kept_today = 0
         self._waiting: list[DeadLetter] = []
         self._is_stopping = asyncio.Event()
         self._loop: asyncio.Task[None] | None = None
@@ -59,13 +66,17 @@ class DeadLetterBox:
             await self._loop
         await self._flush()
 
-    def drop_letter(self, protocol: ProtocolName, stream_id: str, reason: str, message: str, payload: str) -> None:
-        """Put one refused event into the box, or only count it where the minute's share is used up."""
+    def drop_letter(  # noqa: PLR0913, PLR0917 - the fields of a letter, in their order
+        self, protocol: ProtocolName, stream_id: str, reason: str, message: str, payload: str, envelope: str = ""
+    ) -> None:
+        """Put one refused event into the box, or only count it where the share of the minute or day is used up."""
         if not self._has_share(reason) or len(self._waiting) >= MAX_WAITING:
             self.dropped += 1
             return
         self._waiting.append(
-            DeadLetter(_to_instant(self._clock()), protocol, stream_id, reason, _cut(message), _cut(payload))
+            DeadLetter(
+                _to_instant(self._clock()), protocol, stream_id, reason, _cut(message), _cut(payload), _cut(envelope)
+            )
         )
 
     def _has_share(self, reason: str) -> bool:
@@ -73,8 +84,13 @@ class DeadLetterBox:
         if minute != self._minute:
             self._minute = minute
             self._kept.clear()
+        if minute // MINUTES_A_DAY != self._day:
+            self._day = minute // MINUTES_A_DAY
+            self._kept_today = 0
         self._kept[reason] += 1
-        return self._kept[reason] <= self._per_minute
+        has_share = self._kept[reason] <= self._per_minute and self._kept_today < self._per_day
+        self._kept_today += has_share
+        return has_share
 
     async def _run(self) -> None:
         while not self._is_stopping.is_set():

@@ -11,6 +11,8 @@ _SHARED = BATCH_COLUMNS[:-1]
 _read_shared = attrgetter(*_SHARED)
 _TYPE_NAMES = {event_type.value: event_type.name for event_type in EventType}
 _VISIBLE = {Visibility.unknown.value: None, Visibility.hidden.value: False, Visibility.visible.value: True}
+_VISIBILITY = {visible: number for number, visible in _VISIBLE.items()}
+_NO_ERROR = BatchError("")
 _MARK = b'"ts":'
 """Stands once in every event, and nowhere in a text, where quotes are escaped."""
 
@@ -51,6 +53,34 @@ def split_events(line: bytes) -> list[bytes]:
     """Return a line as lines of one event each."""
     batch = _decode(line)
     return [encode_batch(msgspec.structs.replace(batch, events=[event])) for event in batch.events]
+
+
+def spread_line(line: bytes) -> Iterator[EventRow]:
+    """Yield the rows of a line, as `encode_rows` took them; raises msgspec.DecodeError where it is none."""
+    batch = _decode(line)
+    shared = {name: getattr(batch, name) for name in _SHARED}
+    for event in batch.events:
+        error = event.error or _NO_ERROR
+        yield EventRow(
+            type=EventType[event.type].value,
+            ts=event.ts,
+            seq=event.seq,
+            position_ms=event.position_ms,
+            bitrate_kbps=event.bitrate_kbps or 0,
+            width=event.width or 0,
+            height=event.height or 0,
+            player_width=event.player_width or 0,
+            player_height=event.player_height or 0,
+            dropped_frames=event.dropped_frames,
+            visible=_VISIBILITY[event.visible],
+            muted=event.muted,
+            playback_rate=event.playback_rate,
+            error_code=error.code,
+            error_message=error.message or "",
+            is_error_fatal=bool(error.fatal),
+            is_error_business=bool(error.business),
+            **shared,
+        )
 
 
 def _make_event(row: EventRow) -> BatchEvent:

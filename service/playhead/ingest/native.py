@@ -4,6 +4,8 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from playhead.events import (
     MAX_CODE_CHARACTERS,
     MAX_MESSAGE_CHARACTERS,
@@ -36,10 +38,13 @@ _VISIBILITY = {None: Visibility.unknown.value, False: Visibility.hidden.value, T
 def make_batch(read: ReadEnvelope, body: bytes, received_ms: int, *, is_private: bool) -> Batch:
     """Return the batch an envelope becomes; of a private one neither the client nor refused JSON is kept."""
     envelope = read.envelope
-    refused = [
-        RefusedEvent(envelope.stream_id, rejection, "" if is_private else payload)
-        for rejection, payload in read.invalid
-    ]
+    refused = []
+    if read.invalid:
+        sender = "" if is_private else msgspec.json.encode(msgspec.structs.replace(envelope, events=[])).decode()
+        refused = [
+            RefusedEvent(envelope.stream_id, rejection, "" if is_private else payload, sender)
+            for rejection, payload in read.invalid
+        ]
     offset_ms = measure_offset(received_ms, _whole_or_none(envelope.sent_at))
     client_id = "" if is_private else envelope.client_id
     return Batch(

@@ -183,7 +183,9 @@ class Pipeline:
         for refused in batch.refused:
             code, message = refused.rejection.code, refused.rejection.message
             self.counters.count_events(batch.protocol, code)
-            self.letters.drop_letter(batch.protocol, refused.stream_id, code, message, refused.payload)
+            self.letters.drop_letter(
+                batch.protocol, refused.stream_id, code, message, refused.payload, refused.envelope
+            )
 
 
 async def assign_sessions(

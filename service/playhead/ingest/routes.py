@@ -42,7 +42,7 @@ def create_ingest(
     epoch.
     """
     counters = IngestCounters()
-    letters = DeadLetterBox(store, settings.dead_letters_per_minute)
+    letters = DeadLetterBox(store, settings.dead_letters_per_minute, settings.dead_letters_per_day)
     sink = StoreSink(store, settings)
     resolver = SessionResolver(store, settings.session_timeout_s)
 

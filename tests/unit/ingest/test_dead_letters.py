@@ -50,7 +50,7 @@ async def test_refused_requests_are_counted_and_not_kept(service: Service) -> No
 async def test_so_many_a_minute_and_reason_are_kept(store: FakeStore) -> None:
     """The others are counted; the next minute has its own share."""
     now = [60.0]
-    box = DeadLetterBox(store, 2, lambda: now[0])
+    box = DeadLetterBox(store, 2, clock=lambda: now[0])
     for reason in ("a", "a", "a", "b"):
         box.drop_letter("native", "s", reason, "", "")
     now[0] = 120.0
@@ -138,3 +138,19 @@ async def test_a_database_that_is_away_is_a_503_with_retry_after(open_service: O
     assert (reply.status_code, reply.headers["retry-after"], reply.json()["code"]) == (503, "2", "unavailable")
     assert "secret" not in reply.text
     assert service.app.counts.events == {}
+
+
+async def test_so_many_a_day_are_kept(store: FakeStore) -> None:
+    """Whatever the reasons, so that a week of abuse has a bound on disk; the next day has its own share."""
+    now = [0.0]
+    box = DeadLetterBox(store, 2, 3, clock=lambda: now[0])
+    for minute in range(3):
+        now[0] = minute * 60.0
+        for reason in "ab":
+            box.drop_letter("native", "s", reason, "", "")
+    now[0] = 86_400.0
+    box.drop_letter("native", "s", "a", "", "")
+    await box.stop()
+
+    assert [letter.reason for letter in store.letters] == ["a", "b", "a", "a"]
+    assert box.dropped == 3
