@@ -50,11 +50,12 @@ class FaultProxy:
 
     async def stop(self) -> None:
         """Close everything."""
-        if self._server is not None:
-            self._server.close()
         for link in self._links:
             link.cancel()
         await asyncio.gather(*self._links, return_exceptions=True)
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
 
     def strike(self, fault: NetworkFault) -> None:
         """Let connections fail from now on."""
@@ -83,12 +84,15 @@ class FaultProxy:
             _reset(writer)
             _reset(there_writer)
 
-        with contextlib.suppress(OSError):
+        try:
             async with asyncio.TaskGroup() as both:
                 both.create_task(self._carry(reader, there_writer, reset, is_answer=False))
                 both.create_task(self._carry(there_reader, writer, reset, is_answer=True))
-        for end in (writer, there_writer):
-            end.close()
+        finally:
+            for end in (writer, there_writer):
+                end.close()
+                with contextlib.suppress(OSError):
+                    await end.wait_closed()
 
     async def _carry(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reset: Callable[[], None], *, is_answer: bool
