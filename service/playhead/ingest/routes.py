@@ -3,6 +3,8 @@
 Every 2xx means that what was accepted is stored.
 """
 
+import asyncio
+from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import cast
 
@@ -46,10 +48,14 @@ def create_ingest(
     sink = StoreSink(store, settings)
     resolver = SessionResolver(store, settings.session_timeout_s)
 
-    async def assign(batch: UnassignedBatch) -> bytes:
+    async def assign(batches: Sequence[UnassignedBatch]) -> bytes:
         with ExitStack() as claims:
-            await assign_sessions(resolver, batch.rows, batch.digest, claims)
-        return encode_rows(drop_copies(batch.rows))
+            # All of them end before the claims do, whatever became of one.
+            asked = (assign_sessions(resolver, batch.rows, batch.digest, claims) for batch in batches)
+            for failure in await asyncio.gather(*asked, return_exceptions=True):
+                if failure is not None:
+                    raise failure
+        return b"".join(encode_rows(drop_copies(batch.rows)) for batch in batches)
 
     def refuse(line: bytes, error: StoreRejectedError) -> None:
         counters.count_events("native", POISON)

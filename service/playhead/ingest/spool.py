@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -36,10 +36,13 @@ LONGEST_PAUSE_S = 5.0
 FULL = "The spool is full."
 
 PASSING_CODES = frozenset({
-    0, 60, 74, 75, 76, 81, 159, 160, 164, 192, 193, 194, 201, 202, 203, 209, 210, 236, 241, 242, 243, 252, 279, 285,
-    319, 373, 394, 415, 425, 473, 497, 516, 999,
+    0, 24, 60, 74, 75, 76, 81, 159, 160, 164, 173, 192, 193, 194, 201, 202, 203, 209, 210, 236, 241, 242, 243, 252, 279,
+    285, 319, 373, 394, 415, 425, 439, 473, 497, 516, 999, 1000, 1001, 1002,
 })  # fmt: skip
-"""ClickHouse errors that say something of the server, not of the rows: no network, memory, disk, rights, quota."""
+"""ClickHouse errors that say something of the server, not of the rows: no network, memory, thread, disk, right, quota.
+
+From 1000 on they are what the system told the server: without memory it does not come to a word of its own.
+"""
 
 MOST_REFUSALS = 10
 """So often a record may fail for any other reason before it is set aside: it must not keep the others waiting."""
@@ -49,6 +52,9 @@ State = Literal["idle", "spooling", "replaying"]
 log = structlog.get_logger()
 
 _rows = msgspec.json.Decoder(EventRow)
+
+MOST_TOGETHER = 200
+"""Batches that get their sessions together: one by one, each would wait for two answers of the database."""
 
 MOST_SENDERS = 100_000
 """Clients whose batches wait for a session that are known by name; with more, everybody's wait."""
@@ -81,8 +87,8 @@ def sender_of(row: EventRow) -> Sender:
     return Sender(row.stream_id, row.client_id)
 
 
-Assign = Callable[[UnassignedBatch], Awaitable[bytes]]
-"""Returns the rows of a batch with their sessions, as they are inserted; raises StoreError."""
+Assign = Callable[[Sequence[UnassignedBatch]], Awaitable[bytes]]
+"""Returns the rows of batches of different senders with their sessions, as they are inserted; raises StoreError."""
 
 
 class Spool:
@@ -235,16 +241,17 @@ class Spool:
         self._stats.state = "idle"
 
     async def _replay(self, folder: SpoolFolder, segment: Path) -> None:
-        for found in read_records(await asyncio.to_thread(segment.read_bytes)):
+        for found in _gather(read_records(await asyncio.to_thread(segment.read_bytes))):
             if isinstance(found, Damage):
                 await self._set_aside_damage(folder, found)
-            elif not found.is_known:
-                await self._set_aside(folder, found.encode(), "unknown")
+            elif not found[0].is_known:
+                await self._set_aside(folder, found[0].encode(), "unknown")
             else:
                 began = time.monotonic()
                 await self._store_in_the_end(folder, found)
-                self._stats.replayed_rows += found.rows
-                due_s = found.rows / self._settings.spool_replay_rows_per_s
+                rows = sum(record.rows for record in found)
+                self._stats.replayed_rows += rows
+                due_s = rows / self._settings.spool_replay_rows_per_s
                 await asyncio.sleep(max(0.0, due_s - (time.monotonic() - began)))
         await asyncio.to_thread(folder.remove, segment)
         self._old_segments.discard(segment)
@@ -262,17 +269,21 @@ class Spool:
         self._stats.set_aside_records += 1
         await asyncio.to_thread(folder.set_aside, data, kind)
 
-    async def _store_in_the_end(self, folder: SpoolFolder, record: Record) -> None:
-        """Store a record, however long the database takes to come back."""
+    async def _store_in_the_end(self, folder: SpoolFolder, records: Sequence[Record]) -> None:
+        """Store records, however long the database takes to come back."""
         pause_s = FIRST_PAUSE_S
         refusals = 0
         while True:
             try:
-                await self._store(folder, record)
+                await self._store(folder, records)
             except (StoreError, msgspec.MsgspecError) as error:
                 refusals += getattr(error, "code_number", -1) not in PASSING_CODES
+                if refusals and len(records) > 1:
+                    for record in records:
+                        await self._store_in_the_end(folder, [record])
+                    return
                 if refusals >= MOST_REFUSALS:
-                    await self._set_aside(folder, record.encode(), "failing")
+                    await self._set_aside(folder, records[0].encode(), "failing")
                     return
                 self.note_down(error)
                 await asyncio.sleep(pause_s)
@@ -281,19 +292,20 @@ class Spool:
                 self._stats.state = "replaying"
                 return
 
-    async def _store(self, folder: SpoolFolder, record: Record) -> None:
+    async def _store(self, folder: SpoolFolder, records: Sequence[Record]) -> None:
+        record = records[0]
         if record.kind == RecordKind.batches:
             await self._write_or_refuse(folder, split_lines(record.payload))
             return
         if record.kind == RecordKind.rows:
             await self._write_or_refuse(folder, split_lines(encode_rows(_rows.decode_lines(record.payload))))
             return
-        batch = msgspec.json.decode(record.payload, type=UnassignedBatch)
-        senders = set(map(sender_of, batch.rows))
-        lines = await self._assign(batch)
+        batches = [_read_unassigned(record.payload) for record in records]
+        lines = await self._assign(batches)
         await self._write_or_refuse(folder, split_lines(lines))
         if not self._old_segments:
-            self._forget(senders)
+            for batch in batches:
+                self._forget(set(map(sender_of, batch.rows)))
 
     async def _write_or_refuse(self, folder: SpoolFolder, lines: Sequence[bytes]) -> None:
         """Write batches, halving them while the database refuses one event, until that one is alone."""
@@ -309,6 +321,40 @@ class Spool:
             middle = len(lines) // 2
             await self._write_or_refuse(folder, lines[:middle])
             await self._write_or_refuse(folder, lines[middle:])
+
+
+_read_unassigned = msgspec.json.Decoder(UnassignedBatch).decode
+
+
+def _gather(found: Iterable[Record | Damage]) -> Iterator[Damage | list[Record]]:
+    """Yield records one by one, but batches that need sessions together, up to a sender that comes again.
+
+    The order of two senders makes no difference to the session of either.
+    """
+    waiting: list[Record] = []
+    senders: set[Sender] = set()
+    for one in found:
+        its_senders = _senders_of(one)
+        if waiting and (not its_senders or its_senders & senders or len(waiting) >= MOST_TOGETHER):
+            yield waiting
+            waiting, senders = [], set()
+        if its_senders and isinstance(one, Record):
+            waiting.append(one)
+            senders |= its_senders
+        else:
+            yield one if isinstance(one, Damage) else [one]
+    if waiting:
+        yield waiting
+
+
+def _senders_of(found: Record | Damage) -> set[Sender]:
+    """Return who sent a batch that needs sessions; nobody where it is none, or cannot be read."""
+    if isinstance(found, Damage) or not found.is_known or found.kind != RecordKind.unassigned:
+        return set()
+    try:
+        return set(map(sender_of, _read_unassigned(found.payload).rows))
+    except msgspec.MsgspecError:
+        return set()
 
 
 class SpoolingSink:

@@ -176,3 +176,50 @@ async def test_a_damaged_record_costs_only_itself(
         assert stats_of(service).set_aside_records == 1
     assert {row.session_id for row in store.rows} == {sessions[0], sessions[2]}
     assert len(files(tmp_path, "set-aside/*.damaged")) == 1
+
+
+async def test_batches_without_sessions_are_stored_together(
+    open_service: Open, store: FakeStore, settings: dict[str, object]
+) -> None:
+    """After an outage the database is not asked twice for each of them; one sender's stay in their order."""
+
+    async def fail() -> None:
+        raise StoreUnavailableError("down", code_number=210)
+
+    async def go_on() -> None:
+        return
+
+    async with open_service(**settings) as service:
+        store.check, store.before_fetch = down, fail
+        bodies = [
+            envelope(event(NOW - 5000 + seq, seq, "heartbeat"), session_id=None, client_id=f"c{client}")
+            for seq in range(3)
+            for client in range(40)
+        ]
+        for body in bodies:
+            assert (await service.post(json=body)).status_code == 202
+        inserts, questions = len(store.inserts), len(store.queries)
+        store.check, store.before_fetch = lambda _: None, go_on
+        await until(lambda: stats_of(service).state == "idle")
+    assert {row.client_id: row.session_id for row in store.rows} == {
+        f"c{client}": make_session_id(NOW - 5000, b"s", f"c{client}".encode()) for client in range(40)
+    }
+    assert len(store.rows) == len(bodies)
+    assert (len(store.inserts) - inserts, len(store.queries) - questions) < (20, 20)
+
+
+async def test_a_starving_database_loses_nothing(
+    open_service: Open, store: FakeStore, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without memory it says what the system told it; that is no word against the rows, however often it comes."""
+    monkeypatch.setattr("playhead.ingest.spool.FIRST_PAUSE_S", 0.001)
+    monkeypatch.setattr("playhead.ingest.spool.LONGEST_PAUSE_S", 0.001)
+    refusals = iter([*([173, 439, 1001] * 10)])
+    store.check = lambda _: StoreUnavailableError("none left", code_number=next(refusals, 439))
+    async with open_service(**settings) as service:
+        assert (await service.post(json=envelope(session_id=str(uuid4())))).status_code == 202
+        await until(lambda: next(refusals, None) is None)
+        store.check = lambda _: None
+        await until(lambda: stats_of(service).state == "idle")
+        assert stats_of(service).set_aside_records == 0
+    assert len(store.rows) == 1
