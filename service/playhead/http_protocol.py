@@ -17,6 +17,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     limits: Settings
     _deadline: asyncio.TimerHandle | None = None
+    _expected_s: float | None = None
+    _is_armed = True
     _header_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -26,10 +28,17 @@ class BoundedProtocol(HttpToolsProtocol):
             transport.abort()
         else:
             self._expect(self.limits.receive_timeout_s)
+            self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came; a request that came whole needs no deadline."""
+        super().data_received(data)
+        self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more of it."""
         self._expect(None)
+        self._arm()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
@@ -64,9 +73,18 @@ class BoundedProtocol(HttpToolsProtocol):
             raise httptools.HttpParserError("the head of the request is too large")
 
     def _expect(self, within_s: float | None) -> None:
-        """Close the connection unless more is there in time; None: nothing is awaited."""
+        """Note that more must be there in time; None: nothing is awaited."""
+        self._expected_s = within_s
+        self._is_armed = False
+
+    def _arm(self) -> None:
+        """Close the connection unless what is expected comes in time."""
+        if self._is_armed:
+            return
+        self._is_armed = True
         if self._deadline is not None:
             self._deadline.cancel()
+        within_s = self._expected_s
         self._deadline = None if within_s is None else self.loop.call_later(within_s, self._give_up)
 
     def _give_up(self) -> Any:

@@ -2,6 +2,8 @@
 
 import asyncio
 import zlib
+from collections.abc import Coroutine, Generator
+from typing import Any
 
 from litestar.types import Receive
 
@@ -27,11 +29,49 @@ async def read_body(request: Request, receive: Receive, settings: Settings, medi
     is_gzip = check_media(request, media_types)
     refuse_announced_size(request, settings.max_body_bytes)
     try:
-        async with asyncio.timeout(settings.receive_timeout_s):
-            body = await receive_body(receive, settings.max_body_bytes)
+        body = await _Unhurried(receive_body(receive, settings.max_body_bytes), settings.receive_timeout_s)
     except TimeoutError as error:
         raise ReceiveTimeoutError(f"The body did not come within {settings.receive_timeout_s:g} s.") from error
     return decompress(body, settings.max_decompressed_bytes) if is_gzip else body
+
+
+class _Unhurried:
+    """Awaits a coroutine, at most so many seconds; where it does not have to wait at all, no timer is set.
+
+    Nearly all bodies are there with their heads, and a timer for each would cost more than reading them.
+    """
+
+    def __init__(self, work: Coroutine[Any, Any, bytes], timeout_s: float) -> None:
+        self._work = work
+        self._timeout_s = timeout_s
+
+    def __await__(self) -> Generator[Any, Any, bytes]:
+        try:
+            awaited = self._work.send(None)
+        except StopIteration as ended:
+            body: bytes = ended.value
+            return body
+        return (yield from self._wait(awaited).__await__())
+
+    async def _wait(self, awaited: object) -> bytes:
+        async with asyncio.timeout(self._timeout_s):
+            return await _Begun(self._work, awaited)
+
+
+class _Begun:
+    """Awaits the rest of a coroutine that waits for `awaited`."""
+
+    def __init__(self, work: Coroutine[Any, Any, bytes], awaited: object) -> None:
+        self._work = work
+        self._awaited = awaited
+
+    def __await__(self) -> Generator[Any, Any, bytes]:
+        try:
+            yield self._awaited
+        except BaseException as error:  # Cancelled, by the timer or from outside: the coroutine must hear of it.
+            self._work.throw(error)
+            raise
+        return (yield from self._work.__await__())
 
 
 def check_media(request: Request, media_types: frozenset[str]) -> bool:

@@ -10,11 +10,11 @@ from importlib import resources
 import iptocc
 import maxminddb
 
-from playhead.addresses import Address, Network, Proxies, read_address
+from playhead.addresses import Address, Proxies, read_address
 from playhead.errors import SettingsError
 from playhead.settings import Settings
 
-_NOT_PUBLIC: tuple[Network, ...] = tuple(
+_NOT_PUBLIC_NETWORKS = tuple(
     ipaddress.ip_network(block)
     for block in (
         "0.0.0.0/8",
@@ -29,6 +29,12 @@ _NOT_PUBLIC: tuple[Network, ...] = tuple(
         "fe80::/10",
     )
 )
+_NOT_PUBLIC = {
+    version: tuple(
+        (int(network[0]), int(network[-1])) for network in _NOT_PUBLIC_NETWORKS if network.version == version
+    )
+    for version in (4, 6)
+}
 """Own, local and carrier networks. `ip.is_global` knows more of them, but it caches the addresses asked for."""
 
 _OWN_COUNTRY_OF_ALIAS = {
@@ -68,16 +74,18 @@ class CountryFinder:
         `headers` have lower-case names; `peer_ip` is who connected, None for a local socket; `timezone` is
         an IANA name or "". Headers are believed only if the peer lies within PLAYHEAD_TRUSTED_PROXIES.
         """
-        if self._proxies.has(read_address(peer_ip or "")) and (country := self._read_headers(headers)):
+        peer = read_address(peer_ip) if peer_ip else None
+        if self._proxies.has(peer) and (country := self._read_headers(headers)):
             return country
-        client = self._proxies.find_client(peer_ip, headers.get("x-forwarded-for", ""))
+        client = self._proxies.find_behind(peer, headers.get("x-forwarded-for", ""))
         return (self._locate(client) if client else "") or self._country_by_zone.get(timezone, "")
 
     def _read_headers(self, headers: Mapping[str, str]) -> str:
         return next((code for name in self._headers if (code := self._check(headers.get(name, "")))), "")
 
     def _locate(self, address: Address) -> str:
-        if any(address in network for network in _NOT_PUBLIC):
+        number = int(address)
+        if any(first <= number <= last for first, last in _NOT_PUBLIC[address.version]):
             return ""
         return next((code for ask in self._databases if (code := self._check(ask(address)))), "")
 
