@@ -305,34 +305,54 @@ WITH
                     start = 1, 1, is_sought, 5, b = 2, if(stall = 4, 4, 2), b = 3, 3, 0
                 ),
                 base, is_seeking, start, stall
-            ) AS state,
+            ) AS state
+        FROM based
+    ),
+    timed AS (
+        SELECT
+            *,
             arrayMap((s, ms) -> if(s = 2, ms, 0), state, counted_ms) AS played_ms,
             arrayMap(
                 (s, before, c) -> s = 4 AND (before != 4 OR bitTest(c, 16)),
                 state, arrayShiftRight(state, 1), arrayShiftRight(code, 1)
-            ) AS is_run_start
-        FROM based
-    ),
-    summed AS (
-        SELECT
-            * EXCEPT (played_ms, is_run_start, visible_code, bitrate_kbps, upscale, code, state, counted_ms),
+            ) AS is_run_start,
             bitTest(was_state, 10) OR first_play > 0 AS has_play,
             if(bitTest(was_state, 10), 1, first_play) AS play_at,
             if(bitTest(was_state, 10), first_ts + toInt64(was_first_play_ms), ts[first_play]) AS play_ts,
             if(first_frame > 0, first_frame, length(ts)) AS startup_end,
-            NOT was_play AND has_play AND (first_frame = 0 OR play_at < first_frame) AS is_startup,
+            NOT was_play AND has_play AND (first_frame = 0 OR play_at < first_frame) AS is_startup
+        FROM folded
+    ),
+    run AS (
+        SELECT
+            *,
+            arrayMap((ms, u) -> if(ms > 0 AND u > 0, toUInt64(round(u * 1000000000)), 0), played_ms, upscale) AS nanos,
             is_startup AND (
                 bitTest(was_state, 11)
                 OR arrayExists(c -> bitTest(c, 16), arraySlice(code, play_at, startup_end - play_at))
                 OR arrayExists(c -> bitAnd(c, 3) = 1, arraySlice(visible_code, play_at, startup_end - play_at + 1))
             ) AS is_startup_void,
+            bitTest(was_state, 9) OR arrayExists(s -> s = 1 OR s = 2, state) AS has_begun,
+            was_play OR first_frame > 0 AS has_frame,
+            arrayMap(run -> arraySum(run), arraySplit(
+                (ms, is_start) -> is_start,
+                arrayFilter(
+                    (ms, s) -> s = 4,
+                    arrayPushFront(arrayPopFront(counted_ms), counted_ms[1] + toInt64(was_open_rebuffer_ms)),
+                    state
+                ),
+                arrayFilter((is_start, s) -> s = 4, is_run_start, state)
+            )) AS runs_ms
+        FROM timed
+    ),
+    summed AS (
+        SELECT
+            * EXCEPT (played_ms, is_run_start, visible_code, bitrate_kbps, upscale, code, state, counted_ms),
             multiIf(
                 was_play, was_startup_ms,
                 is_startup AND first_frame > 0 AND NOT is_startup_void, toNullable(toUInt64(ts[first_frame] - play_ts)),
                 NULL
             ) AS startup_ms,
-            was_play OR first_frame > 0 AS has_frame,
-            bitTest(was_state, 9) OR arrayExists(s -> s = 1 OR s = 2, state) AS has_begun,
             was_starting_ms + toUInt64(arraySum((s, ms) -> if(s = 1, ms, 0), state, counted_ms)) AS starting_ms,
             was_paused_ms + toUInt64(arraySum((s, ms) -> if(s = 3, ms, 0), state, counted_ms)) AS paused_ms,
             was_rebuffering_ms + toUInt64(arraySum((s, ms) -> if(s = 4, ms, 0), state, counted_ms)) AS rebuffering_ms,
@@ -346,22 +366,12 @@ WITH
             + toUInt64(arraySum((ms, kbps) -> ms * kbps, played_ms, bitrate_kbps)) AS bitrate_kbps_ms,
             was_upscale_known_ms
             + toUInt64(arraySum((ms, u) -> if(u >= 0, ms, 0), played_ms, upscale)) AS upscale_known_ms,
-            arrayMap((ms, u) -> if(ms > 0 AND u > 0, toUInt64(round(u * 1000000000)), 0), played_ms, upscale) AS nanos,
             was_upscale_nanos_ms
             + toUInt128(arraySum((ms, n) -> ms * intDiv(n, 1000000), played_ms, nanos)) * 1000000
             + toUInt128(arraySum((ms, n) -> ms * (n % 1000000), played_ms, nanos)) AS upscale_nanos_ms,
             greatest(
                 was_upscale_max, arrayMax((ms, u) -> if(ms > 0 AND u > 0, u, 0), played_ms, upscale)
             ) AS upscale_max,
-            arrayMap(run -> arraySum(run), arraySplit(
-                (ms, is_start) -> is_start,
-                arrayFilter(
-                    (ms, s) -> s = 4,
-                    arrayPushFront(arrayPopFront(counted_ms), counted_ms[1] + toInt64(was_open_rebuffer_ms)),
-                    state
-                ),
-                arrayFilter((is_start, s) -> s = 4, is_run_start, state)
-            )) AS runs_ms,
             arrayFilter(ms -> ms >= min_rebuffer_ms, runs_ms) AS episodes_ms,
             if(state[-1] = 4, toUInt64(runs_ms[-1]), 0) AS open_rebuffer_ms,
             was_open_rebuffer_ms >= min_rebuffer_ms AS was_open_episode,
@@ -392,7 +402,7 @@ WITH
                     is_run_start
                 )
             ) AS until_ts
-        FROM folded
+        FROM run
     ),
     measured AS (
         SELECT
