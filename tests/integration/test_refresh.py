@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from playhead.events import EventRow, EventType
-from playhead.rollup.refresh import read_refresh_state, refresh_sessions
+from playhead.rollup.refold import read_watermark
+from playhead.rollup.refresh import Refresher, read_refresh_state, refresh_sessions
 from playhead.settings import Settings
 from playhead.store.clients import ClientStore
 from tests.stores import insert_events
@@ -56,6 +57,112 @@ async def test_each_round_brings_what_was_stored_before_it(store: ClientStore) -
     assert await refresh_sessions(store, SETTINGS) == 1
     assert await read_session(store, session_id) == [SessionRow(3, is_truncated=False)]
     assert await refresh_sessions(store, SETTINGS) == 0
+
+
+async def plant(store: ClientStore, session_id: str, playing_ms: int) -> None:
+    """Give a session a newest row with a wrong figure, which only a refold of the whole would set right."""
+    await store.execute(
+        "INSERT INTO sessions SELECT * REPLACE (version + 1 AS version, toUInt64({playing_ms:UInt64}) AS playing_ms) "
+        "FROM sessions FINAL WHERE session_id = {session_id:UUID}",
+        {"session_id": session_id, "playing_ms": playing_ms},
+    )
+
+
+async def read_playing_ms(store: ClientStore, session_id: str) -> int:
+    """Return the figure that was planted, or what became of it."""
+    sql = "SELECT playing_ms AS n FROM sessions FINAL WHERE session_id = {session_id:UUID}"
+    [row] = await store.fetch(sql, Number, {"session_id": session_id})
+    return row.n
+
+
+async def test_a_session_goes_on_from_its_row(store: ClientStore) -> None:
+    """What comes after a row's last event is added to it: the events before are not read again."""
+    session_id = str(uuid4())
+    await insert_events(store, [heartbeat(session_id, 1)])
+    await refresh_sessions(store, SETTINGS)
+    await plant(store, session_id, 777)
+    await insert_events(store, [heartbeat(session_id, 2, NOW + 5000)])
+    assert await refresh_sessions(store, SETTINGS) == 1
+    assert await read_playing_ms(store, session_id) == 777
+    assert await read_session(store, session_id) == [SessionRow(2, is_truncated=False)]
+
+
+@pytest.mark.parametrize(
+    "late",
+    [[(1, 0)], [(0, -1)], [(2, 5000), (2, 5000)], [(0, 0), (2, 5000)]],
+    ids=["a copy", "earlier", "twice", "earlier and later"],
+)
+async def test_what_does_not_come_after_the_row_is_folded_whole(store: ClientStore, late: list[tuple[int, int]]) -> None:
+    """A copy, an event that sorts earlier, or two of one key: the session is worked out from all its events."""
+    session_id = str(uuid4())
+    await insert_events(store, [heartbeat(session_id, 1)])
+    await refresh_sessions(store, SETTINGS)
+    await plant(store, session_id, 777)
+    await insert_events(store, [heartbeat(session_id, seq, NOW + ms) for seq, ms in late])
+    assert await refresh_sessions(store, SETTINGS) == 1
+    assert await read_playing_ms(store, session_id) == 0
+    distinct = {(1, 0), *late}
+    assert await read_session(store, session_id) == [SessionRow(len(distinct), is_truncated=False)]
+
+
+async def test_what_the_arrivals_do_not_tell_is_found_by_counting(store: ClientStore) -> None:
+    """Inserts that left no arrival, as of a restored backup, are folded when they are counted."""
+    session_id = str(uuid4())
+    await insert_events(store, [heartbeat(session_id, 1)])
+    await refresh_sessions(store, SETTINGS)
+    await insert_events(store, [heartbeat(session_id, 2, NOW + 5000)])
+    await store.execute("TRUNCATE TABLE arrivals")
+    await refresh_sessions(store, SETTINGS)
+    assert await read_session(store, session_id) == [SessionRow(1, is_truncated=False)]
+    await store.execute("TRUNCATE TABLE refresh_marks")
+    assert await refresh_sessions(store, SETTINGS) > 0
+    assert await read_session(store, session_id) == [SessionRow(2, is_truncated=False)]
+
+
+async def test_an_insert_under_way_holds_the_watermark(store: ClientStore) -> None:
+    """No arrival that is not to be seen yet has a stamp up to the watermark; after it, all have."""
+    session_id = str(uuid4())
+    await refresh_sessions(store, SETTINGS)
+    begun = (await read_refresh_state(store)).now_ms
+    slow = asyncio.create_task(
+        store.execute(
+            "INSERT INTO playback_events (stream_id, session_id, client_id, ts, seq, type, received_ms) "
+            "SELECT 's', {session_id:UUID}, 'c', {ts:Int64} + number, number, 8, {ts:Int64} FROM numbers(3) "
+            "WHERE sleepEachRow(1) = 0",
+            {"session_id": session_id, "ts": NOW},
+        )
+    )
+    watermarks = []
+    while not slow.done():
+        watermarks.append(await read_watermark(store) // 1_000_000)
+        await asyncio.wait([slow], timeout=0.1)
+    await slow
+    assert max(watermarks[1:-1]) <= begun + 1000
+    await refresh_sessions(store, SETTINGS)
+    assert await read_session(store, session_id) == [SessionRow(3, is_truncated=False)]
+
+
+async def test_freshness_tells_that_the_refresh_stands(store: ClientStore) -> None:
+    """While nobody refreshes, freshness_s grows as the clock does, and it covers no event that is not in the sessions."""
+    session_id = str(uuid4())
+    refresher = Refresher(store, msgspec.structs.replace(SETTINGS, refresh_interval_s=0.05))
+    refresher.start()
+    await insert_events(store, [heartbeat(session_id, 1)])
+    stored = await read_refresh_state(store)
+    state = stored
+    while state.refreshed_until_ms < stored.now_ms:
+        state = await read_refresh_state(store)
+    assert await read_session(store, session_id) == [SessionRow(1, is_truncated=False)]
+    await refresher.stop()
+    before = await read_refresh_state(store)
+    await insert_events(store, [heartbeat(session_id, 2, NOW + 5000)])
+    after = await read_refresh_state(store)
+    assert after.refreshed_until_ms == before.refreshed_until_ms < after.now_ms
+    assert after.freshness_s == (after.now_ms - before.refreshed_until_ms) / 1000 > 0
+    assert await read_session(store, session_id) == [SessionRow(1, is_truncated=False)]
+    await refresh_sessions(store, SETTINGS)
+    assert (await read_refresh_state(store)).refreshed_until_ms >= after.now_ms
+    assert await read_session(store, session_id) == [SessionRow(2, is_truncated=False)]
 
 
 async def test_two_refreshers_at_once(store: ClientStore) -> None:
