@@ -1,5 +1,6 @@
 """The golden traces of tests/golden through the real tables and views, on both engines."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ async def test_golden_trace(golden_store: ClientStore, path: Path) -> None:
     """The figures are those worked out by hand in the file."""
     trace = load(path)
     assert await _wrong_sessions(golden_store, trace.sessions) == {}
-    for answer in trace.answers:
-        got = await ask_summary(golden_store, answer.question)
+    answered = await asyncio.gather(*(ask_summary(golden_store, answer.question) for answer in trace.answers))
+    for answer, got in zip(trace.answers, answered, strict=True):
         assert metric_differences(got, dict(answer.metrics)) == {}, answer.question
 
 
