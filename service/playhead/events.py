@@ -16,8 +16,6 @@ MAX_EVENTS_PER_BATCH = 500
 MAX_INTEGER = 2**53 - 1
 MAX_CODE_CHARACTERS = 128
 MAX_MESSAGE_CHARACTERS = 1024
-GAP_MS = 60_000
-"""An interval between neighbouring events longer than this is given to no state."""
 
 
 class EventType(enum.IntEnum):
