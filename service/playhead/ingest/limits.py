@@ -1,8 +1,9 @@
 """How much one network and one stream may send; what is over it is answered 429 and sent again later."""
 
 import math
+from collections.abc import Mapping
 
-from playhead.addresses import Proxies, network_of
+from playhead.addresses import Address, Proxies, network_of
 from playhead.buckets import TokenBuckets
 from playhead.errors import TooManyRequestsError
 from playhead.ingest.requests import Request
@@ -24,14 +25,22 @@ class IngestLimits:
         """Count a request; raises TooManyRequestsError when its network sent too many. Loopback may send any number."""
         if self._networks is None:
             return
-        client = self._proxies.find_client(request.peer_ip, request.headers.get("x-forwarded-for", ""))
+        client = self._find_client(request)
         if client is not None and not client.is_loopback:
             _refuse(self._networks.take(network_of(client)), "Too many requests from this network.")
 
-    def take_events(self, stream_id: str, events: int) -> None:
-        """Count events; raises TooManyRequestsError when the stream has too many."""
-        if self._streams is not None:
-            _refuse(self._streams.take(stream_id, events), "Too many events for this stream.")
+    def take_events(self, events: Mapping[str, int], request: Request) -> None:
+        """Count events by stream; raises TooManyRequestsError when one has too many. Loopback may send any number."""
+        if self._streams is None:
+            return
+        client = self._find_client(request)
+        if client is not None and client.is_loopback:
+            return
+        for stream_id, count in events.items():
+            _refuse(self._streams.take(stream_id, count), "Too many events for this stream.")
+
+    def _find_client(self, request: Request) -> Address | None:
+        return self._proxies.find_client(request.peer_ip, request.headers.get("x-forwarded-for", ""))
 
 
 def _buckets(rate: int, capacity: int) -> TokenBuckets | None:

@@ -47,7 +47,7 @@ class Pipeline:
         Raises TooManyRequestsError, UnavailableError and StoreError when it should be sent again, UnstorableError when
         never.
         """
-        self._count_events(batch)
+        self.limits.take_events(Counter(row.stream_id for row in batch.rows), request)
         await self._refuse_unknown_streams(batch)
         self._refuse_outdated(batch)
         if batch.rows:
@@ -68,7 +68,7 @@ class Pipeline:
             self.settings.strict_streams and not self.gate.remembers(batch.stream_id)
         ):
             return False
-        self.limits.take_events(batch.stream_id, len(timestamps))
+        self.limits.take_events({batch.stream_id: len(timestamps)}, request)
         origin = self.enricher.describe(request.headers, request.peer_ip, batch.timezone)
         batch.country, batch.device, batch.os, batch.browser = origin.country, origin.device, origin.os, origin.browser
         line = encode_batch(batch)
@@ -94,10 +94,6 @@ class Pipeline:
         if self.spool is not None and self.spool.is_store_down:
             return make_session_id(ts, stream_id.encode(), client_id.encode())
         return await self.resolver.name(stream_id, client_id, ts)
-
-    def _count_events(self, batch: Batch) -> None:
-        for stream_id, events in Counter(row.stream_id for row in batch.rows).items():
-            self.limits.take_events(stream_id, events)
 
     async def _refuse_unknown_streams(self, batch: Batch) -> None:
         if not self.settings.strict_streams:

@@ -29,14 +29,15 @@ async def test_a_network_has_a_share(open_service: Open) -> None:
 
 
 async def test_a_stream_has_a_share(open_service: Open) -> None:
-    """In events; another stream's go on."""
+    """In events, whoever sends them; another stream's go on, and so does loopback."""
     async with open_service(stream_events_per_s=1) as service:
         ten = [event(seq=number) for number in range(10)]
-        assert (await send(service, "127.0.0.1", *ten)).status_code == 202
+        assert (await send(service, "203.0.113.1", *ten)).status_code == 202
         stored = len(service.store.rows)
-        assert (await send(service, "127.0.0.1", *ten)).status_code == 429
+        assert (await send(service, "198.51.100.1", *ten)).status_code == 429
         assert len(service.store.rows) == stored
-        assert (await send(service, "127.0.0.1", *ten, stream_id="other")).status_code == 202
+        assert (await send(service, "203.0.113.1", *ten, stream_id="other")).status_code == 202
+        assert (await send(service, "127.0.0.1", *ten)).status_code == 202
 
 
 async def test_no_share_is_no_limit(open_service: Open) -> None:
