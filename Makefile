@@ -30,6 +30,10 @@ run: $(RUN_STAMP) ## set up and start the service; settings are environment vari
 test: $(DEV_STAMP) ## set up and run the tests; ARGS are given to pytest; PLAYHEAD_TEST_REQUIRE=all: skip nothing
 	$(BIN)/pytest -n 2 --dist worksteal $(ARGS)
 
+.PHONY: test-faults
+test-faults: $(DEV_STAMP) ## kill, cut off, fill up and abuse real processes, in full: a quarter of an hour
+	PLAYHEAD_TEST_FAULTS=all $(BIN)/pytest -n 2 tests/faults $(ARGS)
+
 # dbt as a check of its project alone, which needs no database; what it writes goes elsewhere.
 DBT = DBT_TARGET_PATH=$${TMPDIR:-/tmp}/playhead-dbt-lint/target DBT_LOG_PATH=$${TMPDIR:-/tmp}/playhead-dbt-lint/logs \
 	$(BIN)/dbt --warn-error
@@ -82,8 +86,18 @@ bench-compare: $(DEV_STAMP) ## the same for the design this replaces, in Postgre
 	$(BIN)/python -m benchmarks compare $(ARGS)
 
 .PHONY: bench-soak
-bench-soak: $(DEV_STAMP) ## compare every answer with the oracle over 500 random worlds on each engine; half an hour or more
+bench-soak: $(DEV_STAMP) ## compare answers with the oracle over 500 random worlds on each engine, then faults and abuse; hours
 	$(BIN)/python -m benchmarks soak $(ARGS)
+	$(BIN)/python -m benchmarks faults
+	$(BIN)/python -m benchmarks abuse
+
+.PHONY: bench-faults
+bench-faults: $(DEV_STAMP) ## strike real processes at 50 random moments of each kind of fault: nothing may be lost; two hours
+	$(BIN)/python -m benchmarks faults $(ARGS)
+
+.PHONY: bench-abuse
+bench-abuse: $(DEV_STAMP) ## measure what senders that mean harm cost those that do not
+	$(BIN)/python -m benchmarks abuse $(ARGS)
 
 .PHONY: aggregate-analytics
 aggregate-analytics: $(RUN_STAMP) ## bring the marts up to date now; the service does it every 15 minutes (docs/jobs.md)

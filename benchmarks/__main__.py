@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from benchmarks import aggregation, faults, ingest, query, soak
+from benchmarks import abuse, aggregation, faults, ingest, query, soak
 from benchmarks.compare import command as compare
 
 parser = argparse.ArgumentParser(
@@ -18,5 +18,6 @@ aggregation.add_command(
 compare.add_command(commands.add_parser("compare", help="the design this replaces, in Postgres, on the same events"))
 soak.add_command(commands.add_parser("soak", help="random worlds: every answer against the oracle"))
 faults.add_command(commands.add_parser("faults", help="kill, cut off, fill up, set back: nothing acknowledged is lost"))
+abuse.add_command(commands.add_parser("abuse", help="what senders that mean harm cost those that do not"))
 parsed = parser.parse_args()
 sys.exit(parsed.run(parsed))

@@ -100,7 +100,8 @@ async def _run_all(options: argparse.Namespace, machine: Machine) -> dict[str, K
 
 
 async def _run_kind(kind: Kind, seeds: Sequence[int], ends_at: float) -> list[Point]:
-    kind.needs()
+    if kind.needs is not None:
+        kind.needs()
     points: list[Point] = []
     if time.monotonic() > ends_at:
         return points

@@ -56,7 +56,7 @@ class Kind:
     everywhere: bool = False
     restarts_service: bool = False
     has_own_clock: bool = False
-    needs: Callable[[], None] = lambda: None
+    needs: Callable[[], None] | None = None
 
 
 async def kill_service(strike: Strike) -> None:

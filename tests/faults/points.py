@@ -12,7 +12,7 @@ from tests.faults.delivery import Delivery
 from tests.faults.kinds import Kind, Strike
 from tests.faults.stacks import Stack
 from tests.faults.verdicts import Verdict, find_early_receipts, judge_events, judge_figures
-from tests.faults.worlds import make_world
+from tests.faults.worlds import VIEWERS, make_world
 
 DELIVERED_WITHIN_S = 180.0
 DEEPEST_MS = 150
@@ -46,11 +46,14 @@ class Point:
         )
 
 
-async def run_point(stack: Stack, kind: Kind, seed: int, *, name: str) -> Point:
+async def run_point(stack: Stack, kind: Kind, seed: int, *, name: str, viewers: int | None = None) -> Point:
     """Strike a running stack once, at a moment that follows from the seed, and judge what is left."""
     chance = random.Random(f"{kind.name}:{seed}")
     delivery = Delivery(
-        make_world(name, seed), [service.port for service in stack.services], chance, everywhere=kind.everywhere
+        make_world(name, seed, viewers or VIEWERS),
+        [service.port for service in stack.services],
+        chance,
+        everywhere=kind.everywhere,
     )
     share = chance.uniform(0.05, 0.9)
     pauses = kind.may_pause and chance.random() < 0.5
