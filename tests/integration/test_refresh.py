@@ -92,7 +92,7 @@ async def test_a_session_goes_on_from_its_row(store: ClientStore) -> None:
     [[(1, 0)], [(0, -1)], [(2, 5000), (2, 5000)], [(0, 0), (2, 5000)]],
     ids=["a copy", "earlier", "twice", "earlier and later"],
 )
-async def test_what_does_not_come_after_the_row_is_folded_whole(store: ClientStore, late: list[tuple[int, int]]) -> None:
+async def test_what_is_not_after_the_row_is_folded_whole(store: ClientStore, late: list[tuple[int, int]]) -> None:
     """A copy, an event that sorts earlier, or two of one key: the session is worked out from all its events."""
     session_id = str(uuid4())
     await insert_events(store, [heartbeat(session_id, 1)])
@@ -143,7 +143,7 @@ async def test_an_insert_under_way_holds_the_watermark(store: ClientStore) -> No
 
 
 async def test_freshness_tells_that_the_refresh_stands(store: ClientStore) -> None:
-    """While nobody refreshes, freshness_s grows as the clock does, and it covers no event that is not in the sessions."""
+    """While nobody refreshes, freshness_s grows as the clock does, and covers no event that is not in the sessions."""
     session_id = str(uuid4())
     refresher = Refresher(store, msgspec.structs.replace(SETTINGS, refresh_interval_s=0.05))
     refresher.start()
