@@ -1,7 +1,7 @@
 -- purpose: work out the sessions of a batch whole, from their events
 -- parameters: batch_id UUID, max_events UInt64
 -- reads: session_fold; writes: sessions
--- Marts take it that a row is there within a minute of its version (mart_builds); a watermark is half of that old at most.
+-- Marts take it that a row is there within a minute of its version (mart_builds); a watermark is half of that at most.
 INSERT INTO sessions
 SELECT * FROM session_fold(
     batch_id = {batch_id:UUID}, max_events = {max_events:UInt64}, arrived_after = 0, arrived_until = 0, slice = 0,
