@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -12,6 +13,8 @@ from playhead.ingest.native import make_batch
 from playhead.simulate.audience import Catalogue, make_client, make_uuid7
 from playhead.simulate.viewer import Fate, Mix, Viewer
 from playhead.simulate.wire import SentEvent, Session, Speech
+
+Encode = Callable[[Sequence[EventRow]], bytes]
 
 SESSION_MARK = "SESSION-ID"
 SEED = 1
@@ -52,14 +55,14 @@ def make_bodies(cuts: list[Cut]) -> list[bytes]:
     return [batch.body for batch in batches if batch is not None]
 
 
-def make_row_block(bodies: list[bytes], received_ms: int, rows: int, block: int) -> bytes:
-    """Return `rows` lines as ingest writes them for `bodies`, of sessions that no other `block` has."""
+def make_row_block(bodies: list[bytes], received_ms: int, rows: int, block: int, encode: Encode = encode_rows) -> bytes:
+    """Return `rows` events as ingest inserts them for `bodies`, of sessions that no other `block` has."""
     made = itertools.chain.from_iterable(
         _rows(body, make_uuid7(received_ms, block << 42 | turn << 20 | number), received_ms)
         for turn in itertools.count()
         for number, body in enumerate(bodies)
     )
-    return encode_rows(list(itertools.islice(made, rows)))
+    return encode(list(itertools.islice(made, rows)))
 
 
 def _rows(body: bytes, session_id: str, received_ms: int) -> list[EventRow]:

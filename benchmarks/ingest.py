@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -16,7 +18,7 @@ import msgspec
 from benchmarks.bodies import make_bodies, make_cuts
 from benchmarks.engine import EngineRate
 from benchmarks.machine import Machine, as_lines, describe_machine
-from benchmarks.service import count_stored, environment, measure_engine, running_service
+from benchmarks.service import count_stored, environment, measure_engine, read_memory_mib, running_service
 from playhead.settings import Settings
 
 Measured = TypeVar("Measured")
@@ -27,7 +29,9 @@ VIEWERS_PER_SECOND = 1000
 """Simulated viewers for each second of the measurement: more than one process can send."""
 
 SIMULATOR_CONNECTIONS = 64
-_HEADING = f"{'load':<32}{'events/s':>10}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'ratio':>9}"
+EASY_ANSWER_MS = 150
+"""About what an answer takes at half the load."""
+_HEADING = f"{'load':<32}{'events/s':>10}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}{'ratio':>9}{'by rows':>9}"
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +49,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     may_be_stored: int
     """As acknowledged, plus what was on the way when wrk hung up: stored or not, nobody was told."""
     stored: int
+    memory_mib: list[int]
+    """Resident memory of the service, each second or tenth of the part, whichever is longer."""
 
     @property
     def is_right(self) -> bool:
@@ -58,9 +64,11 @@ class Result(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     machine: Machine
     engine: EngineRate
+    engine_by_rows: EngineRate
     engine_rows_per_second: float
     parts: list[Part]
     ratios_to_engine: dict[str, float]
+    ratios_to_engine_by_rows: dict[str, float]
 
 
 class _WrkSummary(msgspec.Struct, frozen=True):
@@ -90,8 +98,11 @@ class _Meant(msgspec.Struct, frozen=True):
 
 def add_command(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's options to `parser`."""
-    parser.add_argument("--seconds", type=float, default=10.0, help="length of each of the four parts (default: 10)")
-    parser.add_argument("--connections", type=int, default=256, help="connections of wrk (default: 256)")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of each of the parts (default: 10)")
+    parser.add_argument("--connections", type=int, default=1024, help="connections of wrk (default: 1024)")
+    parser.add_argument(
+        "--soak-seconds", type=float, default=0.0, help="go on for so long at half the rate and print the memory (600)"
+    )
     parser.add_argument("--block-rows", type=int, default=20_000, help="rows of an insert by the engine alone")
     parser.add_argument("--output", type=Path, default=RESULTS / "ingest.json", help="where the result goes")
     parser.set_defaults(run=run)
@@ -101,43 +112,63 @@ def run(options: argparse.Namespace) -> int:
     """Measure all parts, print them and write the result; 1 if anything acknowledged is not stored exactly once."""
     machine = describe_machine()
     print("\n".join(as_lines(machine)), flush=True)
-    engine = _in_folder(
-        lambda folder: measure_engine(folder, options.seconds / 2, Settings().flush_parallel, options.block_rows)
-    )
-    print(
-        f"engine    {engine.rows_per_second:,.0f} rows/s of {engine.row_bytes} bytes, "
-        f"in blocks of {engine.block_rows}, {engine.threads} at once, views included\n\n{_HEADING}",
-        flush=True,
-    )
-    parts = []
-    for measure in _measurements(options):
+    engine, by_rows = (_measure_engine(options, layout) for layout in ("batches", "rows"))
+    print(f"\n{_HEADING}", flush=True)
+    parts: list[Part] = []
+    for measure in _measurements(options, parts):
         parts.append(_in_folder(measure))
-        print(_as_line(parts[-1], engine), flush=True)
-    _write(options.output, machine, engine, parts)
+        print(_as_line(parts[-1], engine, by_rows), flush=True)
+    _write(options.output, machine, engine, by_rows, parts)
     wrong = [part.name for part in parts if not part.is_right]
     print(f"\nwrong: {', '.join(wrong)}" if wrong else "\nall that was acknowledged is stored, once")
     return 1 if wrong else 0
 
 
-def _measurements(options: argparse.Namespace) -> Iterator[Callable[[Path], Part]]:
+def _measure_engine(options: argparse.Namespace, layout: str) -> EngineRate:
+    engine = _in_folder(
+        lambda folder: measure_engine(
+            folder, options.seconds / 2, Settings().flush_parallel, options.block_rows, layout
+        )
+    )
+    print(
+        f"engine    {engine.rows_per_second:,.0f} rows/s of {engine.row_bytes} bytes as {layout}, "
+        f"in blocks of {engine.block_rows}, {engine.threads} at once, views included",
+        flush=True,
+    )
+    return engine
+
+
+def _measurements(options: argparse.Namespace, done: list[Part]) -> Iterator[Callable[[Path], Part]]:
     """Yield the measurements, each to be run on a folder of its own; those by wrk only where it is installed."""
     if shutil.which("wrk") is None:
         print("wrk is not installed (Debian: apt-get install wrk): measured with the simulator alone")
     else:
         yield lambda folder: _measure_wrk(folder, options, 25)
+        half = _pause_for(done[-1], options)
+        seconds = max(options.seconds, options.soak_seconds)
+        yield lambda folder: _measure_wrk(folder, options, 25, pause_ms=half, seconds=seconds)
         yield lambda folder: _measure_wrk(folder, options, 1)
     yield lambda folder: _measure_simulator(folder, options)
 
 
-def _measure_wrk(folder: Path, options: argparse.Namespace, events_each: int) -> Part:
+def _pause_for(part: Part, options: argparse.Namespace) -> int:
+    """Return how long each connection must wait, in ms, for half the requests of `part`; answers take some of it."""
+    cycle_ms = 2000 * int(options.connections) / part.requests_per_second
+    return max(1, round(cycle_ms - EASY_ANSWER_MS))
+
+
+def _measure_wrk(
+    folder: Path, options: argparse.Namespace, events_each: int, *, pause_ms: int = 0, seconds: float | None = None
+) -> Part:
+    length_s = seconds or options.seconds
     bodies = folder / "bodies"
     bodies.write_bytes(b"\n".join(make_bodies(make_cuts(time.time_ns() // 1_000_000, events_each))) + b"\n")
-    with running_service(folder) as url:
-        told = _run_wrk(url, bodies, options)
+    with running_service(folder) as url, _watched_memory(folder, length_s / 10) as memory_mib:
+        told = _run_wrk(url, bodies, options, pause_ms, length_s)
     acknowledged = told.requests - told.status_errors
     elapsed_s = told.duration_us / 1e6
     return Part(
-        name=f"wrk, events a request: {events_each}",
+        name=f"wrk, events a request: {events_each}{', paced' if pause_ms else ''}",
         connections=options.connections,
         elapsed_s=elapsed_s,
         requests_per_second=acknowledged / elapsed_s,
@@ -148,19 +179,42 @@ def _measure_wrk(folder: Path, options: argparse.Namespace, events_each: int) ->
         acknowledged=acknowledged * events_each,
         may_be_stored=(acknowledged + options.connections) * events_each,
         stored=count_stored(folder).events,
+        memory_mib=memory_mib,
     )
 
 
-def _run_wrk(url: str, bodies: Path, options: argparse.Namespace) -> _WrkSummary:
-    length = ["-t", "2", "-c", str(options.connections), "-d", f"{max(round(options.seconds), 1)}s", "--timeout", "30s"]
-    command = ["wrk", *length, "-s", str(POST_LUA), url, "--", str(bodies), secrets.token_hex(4)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=options.seconds + 60).stdout
+@contextmanager
+def _watched_memory(folder: Path, every_s: float) -> Iterator[list[int]]:
+    """Give a list that the service's memory is noted in until the end."""
+    found: list[int] = []
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(max(every_s, 1.0)):
+            found.append(read_memory_mib(folder))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield found
+    finally:
+        is_over.set()
+        watcher.join()
+
+
+def _run_wrk(
+    url: str, bodies: Path, options: argparse.Namespace, pause_ms: int = 0, seconds: float | None = None
+) -> _WrkSummary:
+    length_s = seconds or options.seconds
+    length = ["-t", "2", "-c", str(options.connections), "-d", f"{max(round(length_s), 1)}s", "--timeout", "30s"]
+    command = ["wrk", *length, "-s", str(POST_LUA), url, "--", str(bodies), secrets.token_hex(4), str(pause_ms)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=length_s + 60).stdout
     return msgspec.json.decode(told.splitlines()[-1], type=_WrkSummary)
 
 
 def _measure_simulator(folder: Path, options: argparse.Namespace) -> Part:
     truth = folder / "truth"
-    with running_service(folder) as url:
+    with running_service(folder) as url, _watched_memory(folder, options.seconds / 10) as memory_mib:
         told = _run_simulator(url, truth, options)
     lines = truth.read_bytes()
     acknowledged = sum(meant.acknowledged for meant in msgspec.json.Decoder(_Meant).decode_lines(lines))
@@ -176,6 +230,7 @@ def _measure_simulator(folder: Path, options: argparse.Namespace) -> Part:
         acknowledged=acknowledged,
         may_be_stored=acknowledged,
         stored=count_stored(folder).events,
+        memory_mib=memory_mib,
     )
 
 
@@ -194,23 +249,28 @@ def _in_folder(measure: Callable[[Path], Measured]) -> Measured:
         return measure(Path(folder))
 
 
-def _as_line(part: Part, engine: EngineRate) -> str:
+def _as_line(part: Part, engine: EngineRate, by_rows: EngineRate) -> str:
     ratio = part.events_per_second / engine.rows_per_second
+    ratio_by_rows = part.events_per_second / by_rows.rows_per_second
     missing = "as acknowledged" if part.is_right else f"WRONG: {part.acknowledged} acknowledged, {part.errors} errors"
     return (
         f"{part.name:<32}{part.events_per_second:>10,.0f}{part.requests_per_second:>12,.0f}"
-        f"{part.ack_p50_ms:>10.1f}{part.ack_p99_ms:>10.1f}{ratio:>9.2f}   {part.stored} stored, {missing}"
+        f"{part.ack_p50_ms:>10.1f}{part.ack_p99_ms:>10.1f}{ratio:>9.2f}{ratio_by_rows:>9.2f}"
+        f"   {part.stored} stored, {missing}"
+        f"\n    memory MiB: {' '.join(map(str, part.memory_mib))}"
     )
 
 
-def _write(path: Path, machine: Machine, engine: EngineRate, parts: list[Part]) -> None:
+def _write(path: Path, machine: Machine, engine: EngineRate, by_rows: EngineRate, parts: list[Part]) -> None:
     result = Result(
         at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         machine=machine,
         engine=engine,
+        engine_by_rows=by_rows,
         engine_rows_per_second=engine.rows_per_second,
         parts=parts,
         ratios_to_engine={part.name: part.events_per_second / engine.rows_per_second for part in parts},
+        ratios_to_engine_by_rows={part.name: part.events_per_second / by_rows.rows_per_second for part in parts},
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(msgspec.json.format(msgspec.json.encode(result), indent=2) + b"\n")

@@ -1,5 +1,6 @@
 -- wrk: posts the bodies of a file in turn, each time as a session of its own, so that no event is a duplicate.
--- wrk ... -s post.lua URL -- FILE TAG    FILE: one body a line, SESSION-ID where the session id goes; TAG: 8 hex digits
+-- wrk ... -s post.lua URL -- FILE TAG PAUSE    FILE: one body a line, SESSION-ID where the session id goes; TAG: 8 hex
+-- digits; PAUSE: ms each connection waits before a request, on average; 0: none
 local threads = 0
 
 function setup(thread)
@@ -20,6 +21,11 @@ function init(arguments)
     ["User-Agent"] = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
   }
   made = 0
+  if tonumber(arguments[3]) > 0 then
+    local longest = 2 * tonumber(arguments[3])
+    math.randomseed(thread_number + 1)
+    function delay() return math.random(0, longest) end
+  end
 end
 
 function request()

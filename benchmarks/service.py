@@ -19,6 +19,7 @@ from benchmarks.engine import EngineRate, Stored
 
 ROOT = Path(__file__).parents[1]
 START_S = 60.0
+PID_FILE = "serve.pid"
 STOP_S = 60.0
 
 
@@ -47,6 +48,7 @@ def running_service(folder: Path, admin_key: str | None = None) -> Iterator[str]
     command = [sys.executable, "-c", "import sys; from playhead.cli import main; sys.exit(main(['serve']))"]
     with (folder / "serve.log").open("wb") as log:
         process = subprocess.Popen(command, env=settings, cwd=folder, stdout=log, stderr=log)
+        (folder / PID_FILE).write_text(str(process.pid))
         try:
             _wait_until_ready(process, f"http://127.0.0.1:{port}", folder / "serve.log")
             yield f"http://127.0.0.1:{port}"
@@ -59,9 +61,16 @@ def count_stored(folder: Path) -> Stored:
     return msgspec.json.decode(_run_engine("count", str(folder)), type=Stored)
 
 
-def measure_engine(folder: Path, seconds: float, threads: int, block_rows: int) -> EngineRate:
+def read_memory_mib(folder: Path) -> int:
+    """Return the resident memory of the service that runs on `folder`."""
+    status = Path(f"/proc/{(folder / PID_FILE).read_text()}/status").read_text(encoding="utf-8")
+    [kibibytes] = [line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:")]
+    return int(kibibytes) // 1024
+
+
+def measure_engine(folder: Path, seconds: float, threads: int, block_rows: int, layout: str = "batches") -> EngineRate:
     """Return the engine's own insert rate on `folder`."""
-    told = _run_engine("rate", str(folder), str(seconds), str(threads), str(block_rows))
+    told = _run_engine("rate", str(folder), str(seconds), str(threads), str(block_rows), layout)
     return msgspec.json.decode(told, type=EngineRate)
 
 

@@ -120,7 +120,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     mmdb_path: Annotated[str, _meta("A MaxMind country or city database; empty: the bundled table.")] = ""
 
     # How it is written
-    flush_interval_ms: Annotated[int, _meta("How long rows wait for company before an insert.", ge=1, le=5000)] = 50
+    flush_interval_ms: Annotated[int, _meta("How long rows wait for company before an insert.", ge=1, le=5000)] = 100
     flush_rows: Annotated[int, _meta("Rows that start an insert at once.", ge=1)] = 20_000
     flush_parallel: Annotated[int, _meta("Inserts under way at once.", ge=1, le=32)] = 2
     buffer_rows: Annotated[int, _meta("Rows that may wait; more is answered 503.", ge=1)] = 200_000
