@@ -46,13 +46,18 @@ OnStart = Callable[[str | None], Awaitable[None]]
 
 
 def create_app(
-    settings: Settings, store: Store, on_start: OnStart | None = None, *, ingest_store: Store | None = None
+    settings: Settings,
+    store: Store,
+    on_start: OnStart | None = None,
+    *,
+    ingest_store: Store | None = None,
+    is_first_worker: bool = True,
 ) -> ASGIApp:
     """Return the ASGI application; its lifespan migrates the database and runs what is in the background.
 
     `ingest_store` is the same database for events alone, as a user who may do no more; else `store` is.
     `on_start` is told the first admin key when one was made, else None, once everything can be served.
-    The stores stay the caller's to close.
+    The stores stay the caller's to close. Of several workers the first alone refreshes and runs jobs by the clock.
     """
     keys = Keys(store, settings.admin_key)
     door = Door(keys, settings)
@@ -74,8 +79,9 @@ def create_app(
         await note_lately_changed_days(store)
         first_key = await keys.make_first_key()
         await ingest.start()
-        refresher.start()
-        scheduler.start()
+        if is_first_worker:
+            refresher.start()
+            scheduler.start()
         if on_start is not None:
             await on_start(first_key)
         try:

@@ -22,6 +22,7 @@ from playhead.store.embedded import DATABASE, embedded_path, open_embedded_store
 from playhead.store.server import open_ingest_store, open_server_store
 from playhead.store.sql_endpoint import SqlEndpoint, ensure_token
 from playhead.store.sql_target import open_sql_target
+from playhead.workers import Supervisor, WorkerPlace
 
 GC_THRESHOLDS = (20_000, 20, 100)
 """Requests under way are thousands of objects, which the defaults look at again and again (docs/performance.md)."""
@@ -74,13 +75,21 @@ class _Server(uvicorn.Server):
         self._settings = settings
         self._sql_endpoint = sql_endpoint
         self.first_key: str | None = None
+        self.place: WorkerPlace | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.should_exit:
             return
+        if self.place is not None:
+            self.place.watch(asyncio.get_running_loop(), self._end)
+            if not self.place.is_first:
+                return
         port = self.servers[0].sockets[0].getsockname()[1]
         print("\n".join(self._greeting(f"http://{self._settings.host}:{port}")), flush=True)
+
+    def _end(self) -> None:
+        self.should_exit = True
 
     def _greeting(self, url: str) -> list[str]:
         lines = [f"Playhead is ready at {url}"]
@@ -107,6 +116,13 @@ class _Server(uvicorn.Server):
 def serve(settings: Settings) -> None:
     """Run the service until SIGINT or SIGTERM; what was accepted is stored before it ends."""
     configure_logging(settings.log_level)
+    if settings.workers > 1:
+        sys.exit(Supervisor(settings, _serve_here).run())
+    _serve_here(settings)
+
+
+def _serve_here(settings: Settings, place: WorkerPlace | None = None) -> None:
+    """Serve in this process: all there is, or one worker of several."""
     store = open_store(settings)
     ingest_store = open_ingest_store(settings) if settings.clickhouse_ingest_url else store
     sql_endpoint = _open_sql_endpoint(settings)
@@ -117,7 +133,8 @@ def serve(settings: Settings) -> None:
         if sql_endpoint is not None:
             sql_endpoint.start()
 
-    app = create_app(settings, store, on_start=on_start, ingest_store=ingest_store)
+    is_first = place is None or place.is_first
+    app = create_app(settings, store, on_start=on_start, ingest_store=ingest_store, is_first_worker=is_first)
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -134,11 +151,12 @@ def serve(settings: Settings) -> None:
         backlog=4096,
     )
     server = _Server(config, settings, sql_endpoint)
+    server.place = place
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         # The server raises the signal that ended it once more when it is done; by then nothing is left to end.
         signal.signal(signal_number, lambda *_: None)
     try:
-        server.run()
+        server.run(sockets=None if place is None else [place.socket])
     finally:
         if server.first_key and not server.started:
             # Kept hashed already: a start that fails after it, on a port in use, must not take the only way in along.

@@ -33,6 +33,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # Where it runs
     host: Annotated[str, _meta("Address the service listens on.")] = "127.0.0.1"
     port: Annotated[int, _meta("Port the service listens on; 0 picks a free one.", ge=0, le=65535)] = 8000
+    workers: Annotated[
+        int, _meta("Processes that take requests on the port; more than 1 needs a ClickHouse server.", ge=1, le=64)
+    ] = 1
     data_dir: Annotated[str, _meta("Folder of the embedded engine and of its password file.")] = "./data"
     clickhouse_url: Annotated[
         str, _secret("http[s]://user:password@host:port/database; empty: the embedded engine on the data folder.")
@@ -181,6 +184,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         for name in ("clickhouse_ingest_url", "clickhouse_dbt_url", "clickhouse_cluster"):
             if getattr(self, name) and not self.clickhouse_url:
                 yield f"{variable_of(name)} needs PLAYHEAD_CLICKHOUSE_URL"
+        if self.workers > 1 and not self.clickhouse_url:
+            yield "PLAYHEAD_WORKERS above 1 needs PLAYHEAD_CLICKHOUSE_URL: the embedded engine belongs to one process"
         for name in ("refresh_cron", "aggregate_cron", "drift_check_cron"):
             try:
                 parse_cron(getattr(self, name))

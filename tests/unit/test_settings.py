@@ -149,3 +149,10 @@ def test_what_does_not_fit_together_is_told(environment: dict[str, str], reason:
     """A file that is not there, two values for one setting, a user without a server."""
     with pytest.raises(SettingsError, match=reason):
         load_settings(environment)
+
+
+def test_the_embedded_engine_has_one_worker() -> None:
+    """Only one process may have it; a server takes any number."""
+    with pytest.raises(SettingsError, match="PLAYHEAD_WORKERS above 1 needs PLAYHEAD_CLICKHOUSE_URL"):
+        load_settings({"PLAYHEAD_WORKERS": "2"})
+    assert load_settings({"PLAYHEAD_WORKERS": "2", "PLAYHEAD_CLICKHOUSE_URL": "http://h/d"}).workers == 2
