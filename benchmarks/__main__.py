@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from benchmarks import abuse, aggregation, faults, ingest, query, soak
+from benchmarks import abuse, aggregation, faults, freshness, ingest, query, soak
 from benchmarks.compare import command as compare
 
 parser = argparse.ArgumentParser(
@@ -14,6 +14,9 @@ ingest.add_command(commands.add_parser("ingest", help="events acknowledged a sec
 query.add_command(commands.add_parser("query", help="what answers, a rebuild and a refresh cost at 100 million events"))
 aggregation.add_command(
     commands.add_parser("aggregation", help="what building the marts costs those who send 20 000 events a second")
+)
+freshness.add_command(
+    commands.add_parser("freshness", help="how old answers are under 20 000 events/s of 3-hour sessions")
 )
 compare.add_command(commands.add_parser("compare", help="the design this replaces, in Postgres, on the same events"))
 soak.add_command(commands.add_parser("soak", help="random worlds: every answer against the oracle"))
