@@ -5,7 +5,7 @@
 -- seq: of the last event. kbps, width, height, player_width, player_height: last sent. first_play_ms: from the first
 -- event to the first play, while the first frame is awaited. open_rebuffer_ms: how long the run of rebuffering is that
 -- the last event is in. upscale_nanos_ms: playing time weighted by upscaling in billionths, exact however it is split.
-ALTER TABLE sessions ADD COLUMN IF NOT EXISTS accumulator Tuple(
+ALTER TABLE sessions ADD COLUMN IF NOT EXISTS accumulator Tuple(  -- noqa: CP01
     state UInt16, seq UInt64, kbps UInt32, width UInt32, height UInt32, player_width UInt32, player_height UInt32,
     first_play_ms UInt64, open_rebuffer_ms UInt64, upscale_nanos_ms UInt128
 ) CODEC(ZSTD(3));

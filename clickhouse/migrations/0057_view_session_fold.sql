@@ -406,7 +406,8 @@ WITH
             known_provider != 'bunny' AS can_report_rebuffering,
             toUInt32(was_rebuffer_episodes - was_open_episode + length(episodes_ms)) AS rebuffer_episodes,
             toUInt64(
-                was_rebuffer_episodes_ms - if(was_open_episode, was_open_rebuffer_ms, 0) + toUInt64(arraySum(episodes_ms))
+                was_rebuffer_episodes_ms - if(was_open_episode, was_open_rebuffer_ms, 0)
+                + toUInt64(arraySum(episodes_ms))
             ) AS rebuffer_episodes_ms,
             if(is_going_on, was_first_day, scope_first_day) AS known_first_day,
             upscale_nanos_ms / 1000000000. / greatest(upscale_known_ms, 1) AS upscale_mean
