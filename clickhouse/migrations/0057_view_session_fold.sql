@@ -8,7 +8,7 @@
 -- reads: playback_events, refold_scope; arrivals, sessions
 -- The rules are in docs/metrics.md. Events are taken in the order (ts, seq, type); arrays run in step with them. The
 -- first element, the lead, stands for all events before: the row's accumulator, or that of no event at all, which is
--- zero. So a session comes out the same however its events were split (docs/decisions/0006-go-on-from-the-row.md).
+-- zero. So a session comes out the same however its events were split (docs/decisions/0007-go-on-from-the-row.md).
 -- Every step is linear in the number of events, so that a long or hostile session costs no more than its events.
 CREATE OR REPLACE VIEW session_fold AS
 WITH

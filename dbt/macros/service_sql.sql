@@ -5,7 +5,7 @@ SELECT toUInt64(toUnixTimestamp64Nano(now64(9, 'UTC')) - if(
     count() = 0, 0, toInt64(1000000000 * least(max(elapsed) * 1.001 + 0.001, 30))
 )) AS watermark_ns
 FROM system.processes
-WHERE query_kind = 'Insert' AND positionCaseInsensitive(query, 'playback_events') > 0
+WHERE query_kind = 'Insert' AND multiSearchAnyCaseInsensitive(query, ['playback_events', 'event_batches'])
 {% endmacro %}
 
 

@@ -2,7 +2,7 @@
 
 Those that cannot, since what arrived does not come after all that was there, are refolded whole; so are those of
 which the number of inserted events is not that of their row. Any number of processes may do this at once: a row's
-version says up to which arrival it is complete (docs/decisions/0006-go-on-from-the-row.md).
+version says up to which arrival it is complete (docs/decisions/0007-go-on-from-the-row.md).
 """
 
 import asyncio
