@@ -71,7 +71,7 @@ demo: $(RUN_STAMP) ## run, with simulated viewers of the last days and of now; C
 	$(BIN)/playhead serve
 
 .PHONY: bench
-bench: bench-ingest bench-freshness bench-query bench-compare ## run every benchmark; some hours
+bench: bench-ingest bench-freshness bench-query bench-aggregation bench-compare ## run every benchmark; some hours
 
 .PHONY: bench-ingest
 bench-ingest: $(DEV_STAMP) ## measure ingest: events acknowledged a second, and how that compares to the engine alone
@@ -84,6 +84,10 @@ bench-freshness: $(DEV_STAMP) ## measure how old answers are while 200 000 sessi
 .PHONY: bench-query
 bench-query: $(DEV_STAMP) ## measure answers, a rebuild, a refresh and the disk at 10 and 100 million events; two hours
 	$(BIN)/python -m benchmarks query $(ARGS)
+
+.PHONY: bench-aggregation
+bench-aggregation: $(DEV_STAMP) ## measure what building the marts costs those who send 20 000 events a second
+	$(BIN)/python -m benchmarks aggregation $(ARGS)
 
 .PHONY: bench-compare
 bench-compare: $(DEV_STAMP) ## the same for the design this replaces, in Postgres, on 2 million events; needs postgresql

@@ -4,6 +4,7 @@
 --   sort, is_descending, limit, offset
 --   with_reach Bool: false leaves viewers 0 and startup times wrong, which is cheaper; streams_reach has them
 -- reads: sums_source: stream_days or stream_days_and_sessions; streams
+-- Blocks are small so that both halves of a mart's rows are read and added up at once.
 SELECT
     if(m.value = '', r.stream_id, m.value) AS stream_id,
     if(r.stream_id = '', NULL, r.title) AS title,
@@ -71,3 +72,4 @@ ORDER BY
     if({is_descending:Bool}, text_key, '') DESC,
     stream_id
 LIMIT {limit:UInt64} OFFSET {offset:UInt64}
+SETTINGS max_block_size = 16384

@@ -9,3 +9,4 @@ SELECT
     startup_quantiles
 FROM sums_source AS s
 GROUP BY s.value
+SETTINGS max_block_size = 8192
