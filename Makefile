@@ -144,6 +144,10 @@ lock: $(DEV_STAMP) ## work out requirements/*.txt anew from pyproject.toml; ARGS
 	$(LOCK) $(ARGS) --all-extras --output-file requirements/dev.txt pyproject.toml
 	$(LOCK) $(ARGS) --extra embedded --constraint requirements/dev.txt --output-file requirements/run.txt pyproject.toml
 
+.PHONY: audit
+audit: $(DEV_STAMP) ## check that what is installed is what is locked, file by file; ARGS=FOLDER of advisories (OSV JSON)
+	$(BIN)/python -m tests.audit $(ARGS)
+
 .PHONY: setup
 setup: $(DEV_STAMP) ## make .venv with everything for development
 

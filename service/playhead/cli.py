@@ -19,7 +19,7 @@ from playhead.ops.jobs.runner import JobRunner
 from playhead.ops.jobs.runs import RunStatus, Trigger
 from playhead.rollup.dbt import show_dbt
 from playhead.serve.registry import is_registered
-from playhead.settings import describe_settings, load_settings
+from playhead.settings import describe_settings, load_settings, secrets_of
 from playhead.simulate import command as simulate_command
 from playhead.store import migrate as migrations
 from playhead.store.contract import Store
@@ -100,7 +100,7 @@ async def _list_letters(parsed: argparse.Namespace) -> int:
 
 async def _replay_letters(parsed: argparse.Namespace) -> int:
     settings = load_settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, secrets_of(settings))
     async with reach_store(settings) as (reached, store):
         await migrations.migrate(store)
         report = await replay_letters(
@@ -168,7 +168,7 @@ def _list_jobs(_: argparse.Namespace) -> int:
 
 async def _run_job(name: str) -> int:
     settings = load_settings()
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, secrets_of(settings))
     async with reach_store(settings) as (reached, store):
         await prepare(store, reached)
         job = asyncio.create_task(JobRunner(store, reached, JOBS).run(name, Trigger.COMMAND))

@@ -2,11 +2,12 @@
 
 import asyncio
 import gc
+import json
 import logging
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import uvicorn
 
 from playhead.app import create_app
 from playhead.http_protocol import bounded_protocol
-from playhead.settings import Settings
+from playhead.settings import Settings, secrets_of
 from playhead.store.contract import Store
 from playhead.store.embedded import DATABASE, embedded_path, open_embedded_store
 from playhead.store.server import open_ingest_store, open_server_store
@@ -49,8 +50,28 @@ async def reach_store(settings: Settings) -> AsyncIterator[tuple[Settings, Store
             await store.close()
 
 
-def configure_logging(level: str) -> None:
-    """Write one JSON object a line to standard error; addresses of clients are in none of them."""
+class Redaction(logging.Formatter):
+    """Takes secrets out of what is logged, whoever logs it: an error of a library may carry the URL it was given."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        super().__init__(logging.BASIC_FORMAT)
+        written = {json.dumps(secret)[1:-1] for secret in secrets} | set(secrets)
+        self._secrets = sorted((secret for secret in written if secret), key=len, reverse=True)
+
+    def redact(self, line: str) -> str:
+        """Return a line without secrets."""
+        for secret in self._secrets:
+            line = line.replace(secret, "(secret)")
+        return line
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record of the standard library as a line without secrets."""
+        return self.redact(super().format(record))
+
+
+def configure_logging(level: str, secrets: Collection[str] = ()) -> None:
+    """Write one JSON object a line to standard error; addresses of clients and `secrets` are in none of them."""
+    redaction = Redaction(secrets)
     numeric = logging.getLevelNamesMapping()[level.upper()]
     structlog.configure(
         processors=[
@@ -59,12 +80,15 @@ def configure_logging(level: str) -> None:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
+            lambda _, __, line: redaction.redact(str(line)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    logging.basicConfig(level=max(numeric, logging.WARNING), stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(redaction)
+    logging.basicConfig(level=max(numeric, logging.WARNING), handlers=[handler])
 
 
 class _Server(uvicorn.Server):
@@ -115,7 +139,7 @@ class _Server(uvicorn.Server):
 
 def serve(settings: Settings) -> None:
     """Run the service until SIGINT or SIGTERM; what was accepted is stored before it ends."""
-    configure_logging(settings.log_level)
+    configure_logging(settings.log_level, secrets_of(settings))
     if settings.workers > 1:
         sys.exit(Supervisor(settings, _serve_here).run())
     _serve_here(settings)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -271,6 +272,13 @@ def variable_of(name: str) -> str:
 def _fields() -> list[tuple[str, Any, object]]:
     hints = get_type_hints(Settings, include_extras=True)
     return [(field.name, hints[field.name], field.default) for field in msgspec.structs.fields(Settings)]
+
+
+def secrets_of(settings: Settings) -> frozenset[str]:
+    """Return every text that must not be told: secrets, and of URLs the password as it is and as it is written."""
+    secrets = {getattr(settings, name) for name, hint, _ in _fields() if _is_secret(hint)}
+    passwords = {urlsplit(secret).password or "" for secret in secrets if "://" in secret}
+    return frozenset((secrets | passwords | {unquote(password) for password in passwords}) - {""})
 
 
 def _is_secret(hint: Any) -> bool:

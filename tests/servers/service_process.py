@@ -27,17 +27,17 @@ class ServiceProcess:
     def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.admin_key = ADMIN_KEY
-        self.data_dir = folder / "data"
         self._ports = (ReservedPort(), ReservedPort())
         self._port, self._sql_port = (port.number for port in self._ports)
         self._settings = {
             "PLAYHEAD_ADMIN_KEY": self.admin_key,
-            "PLAYHEAD_DATA_DIR": str(self.data_dir),
+            "PLAYHEAD_DATA_DIR": str(folder / "data"),
             "PLAYHEAD_PORT": str(self._port),
             "PLAYHEAD_SCHEDULER": "0",
             "PLAYHEAD_SQL_PORT": str(self._sql_port),
             **(settings or {}),
         }
+        self.data_dir = Path(self._settings["PLAYHEAD_DATA_DIR"])
         self._child = Child(folder / "service.log")
 
     @property
