@@ -193,11 +193,20 @@ class SpoolFolder:
                     file.flush()
                     os.fsync(file.fileno())
             except OSError:
-                # What was half written is no record, or one that nobody was told of; the next one begins a new file.
-                self._sizes[active] = active.stat().st_size
-                self._active = None
+                self._drop_half_written(active)
                 raise
             self._sizes[active] += len(data)
+
+    def _drop_half_written(self, active: Path) -> None:
+        """Cut off what is no record, or one that nobody was told of.
+
+        Where that fails too the next record begins a new file: not each time, or a full disk would be full of files.
+        """
+        try:
+            os.truncate(active, self._sizes[active])
+        except OSError:
+            self._sizes[active] = active.stat().st_size
+            self._active = None
 
     def take_oldest(self) -> Path | None:
         """Return the oldest segment, which is not written to any more; None: there is none."""

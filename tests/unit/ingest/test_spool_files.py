@@ -125,7 +125,7 @@ def test_a_full_folder_takes_nothing(tmp_path: Path) -> None:
 
 
 def test_what_a_failed_write_left_hurts_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The next records begin a new file."""
+    """It is cut off, and the next records stand where it stood."""
     folder = open_folder(tmp_path)
     folder.append([make_record(1)])
 
@@ -187,3 +187,21 @@ def test_what_a_killed_process_was_told_is_safe(tmp_path: Path, after: int) -> N
     found = [record for record in drain(open_folder(tmp_path)) if isinstance(record, Record)]
     assert [int(record.payload[:6]) for record in found] == list(range(len(found)))
     assert told <= len(found) <= told + 2
+
+
+def test_a_full_disk_does_not_fill_with_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often it refuses, the records before and after stand in one file, and nothing between them."""
+    folder = open_folder(tmp_path)
+    folder.append([make_record(1)])
+
+    def fail(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", fail)
+        for number in range(100):
+            with pytest.raises(OSError, match="No space left"):
+                folder.append([make_record(number)])
+    folder.append([make_record(2)])
+    assert (folder.segments, folder.size_bytes) == (1, 2 * len(make_record(1).encode()))
+    assert drain(folder) == [make_record(1), make_record(2)]
