@@ -17,8 +17,8 @@ import msgspec
 
 from benchmarks.machine import Machine, as_lines, describe_machine
 from tests.faults.kinds import KINDS, Kind, minute_long
-from tests.faults.points import Point, run_point
-from tests.faults.stacks import run_stack
+from tests.faults.points import Point, lost_point, run_point
+from tests.faults.stacks import Stack, run_stack
 
 RESULTS = Path(__file__).parent / "results" / "faults.json"
 MINUTE_LONG = {f"{name}-60-s": minute_long(KINDS[name]) for name in ("black-hole",)}
@@ -105,15 +105,26 @@ async def _run_kind(kind: Kind, seeds: Sequence[int], ends_at: float) -> list[Po
     points: list[Point] = []
     if time.monotonic() > ends_at:
         return points
-    with tempfile.TemporaryDirectory(prefix="playhead-faults-") as folder:
-        async with run_stack(Path(folder), kind.layout) as stack:
-            for seed in seeds:
-                if time.monotonic() > ends_at:
-                    break
-                async with asyncio.timeout(POINT_TIMEOUT_S):
-                    points.append(await run_point(stack, kind, seed, name=f"p{seed}"))
-                print(points[-1].line, flush=True)
+    left = list(seeds)
+    while left and time.monotonic() < ends_at:
+        with tempfile.TemporaryDirectory(prefix="playhead-faults-") as folder:
+            async with run_stack(Path(folder), kind.layout) as stack:
+                await _run_points(stack, kind, left, points, ends_at)
     return points
+
+
+async def _run_points(stack: Stack, kind: Kind, left: list[int], points: list[Point], ends_at: float) -> None:
+    """Run points until a stack does not recover, which is one that went wrong; the next ones need another stack."""
+    while left and time.monotonic() < ends_at:
+        seed = left.pop(0)
+        try:
+            async with asyncio.timeout(POINT_TIMEOUT_S):
+                points.append(await run_point(stack, kind, seed, name=f"p{seed}"))
+        except TimeoutError:
+            points.append(lost_point(kind, seed, [service.log[-1500:] for service in stack.services]))
+            return
+        finally:
+            print(points[-1].line if points else f"{kind.name}: none", flush=True)
 
 
 def _sum_up(kind: Kind, points: Sequence[Point]) -> KindResult:

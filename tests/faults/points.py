@@ -98,6 +98,12 @@ async def run_point(stack: Stack, kind: Kind, seed: int, *, name: str, viewers: 
     )
 
 
+def lost_point(kind: Kind, seed: int, logs: list[str]) -> Point:
+    """Return a point at which the stack did not come back by itself; `logs` are the ends of the services' logs."""
+    verdict = Verdict(acknowledged=0, stored=0, lost=0, strange=0, doubled=0, wrong=["it did not recover", *logs])
+    return Point(kind.name, seed, verdict, 0.0, 0.0, 0.0, 0, 0, 0)
+
+
 async def _judge_standing(stack: Stack, delivery: Delivery) -> list[str]:
     """While nothing is sent again: what was acknowledged before the fault is there."""
     verdict, _ = await judge_events(stack, delivery)

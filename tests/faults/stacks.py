@@ -18,7 +18,7 @@ from tests.servers.service_process import ServiceProcess
 IMPATIENT = {
     "PLAYHEAD_INSERT_TIMEOUT_S": "1",
     "PLAYHEAD_INSERT_ATTEMPTS": "2",
-    "PLAYHEAD_QUERY_TIMEOUT_S": "5",
+    "PLAYHEAD_QUERY_TIMEOUT_S": "15",
     "PLAYHEAD_SHUTDOWN_TIMEOUT_S": "3",
     "PLAYHEAD_REFRESH_INTERVAL_S": "0.3",
 }
@@ -76,7 +76,7 @@ class Stack:
         answers = [await asyncio.to_thread(service.admin, "/admin/ingest") for service in self.services]
         return [answer.json()["spool"] for answer in answers]
 
-    async def wait_for_empty_spools(self, timeout_s: float = 60.0) -> None:
+    async def wait_for_empty_spools(self, timeout_s: float = 120.0) -> None:
         """Wait until nothing waits on disk; raises TimeoutError."""
         async with asyncio.timeout(timeout_s):
             while not await self._are_spools_empty():  # noqa: ASYNC110 - processes tell nothing of themselves

@@ -18,7 +18,8 @@ from tests.oracle.model import OracleEvent
 from tests.oracle.sessions import fold_sessions
 from tests.stored_sessions import metric_differences
 
-FIGURES_WITHIN_S = 20.0
+FIGURES_WITHIN_S = 60.0
+"""They are promised within ten; a machine under load by others may take longer to answer at all."""
 DAY_MS = 86_400_000
 CLOCK_SLACK_MS = 50
 
