@@ -31,10 +31,22 @@ def pytest_configure() -> None:
         raise pytest.UsageError(str(error)) from error
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put modules with slow tests first: whatever is last must be short, or workers wait for one of them."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the cluster to the modules that say so, and put modules with slow tests first.
+
+    Whatever is last must be short, or workers wait for one of them. PLAYHEAD_TEST_CLUSTER=all: to every module.
+    """
+    if os.environ.get("PLAYHEAD_TEST_CLUSTER") != "all":
+        left_out = {item for item in items if _is_on_cluster(item) and item.get_closest_marker("cluster") is None}
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=list(left_out))
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def _is_on_cluster(item: pytest.Item) -> bool:
+    call = getattr(item, "callspec", None)
+    return call is not None and call.params.get("empty_store") == "cluster"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

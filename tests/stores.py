@@ -15,13 +15,17 @@ from playhead.ingest.lines import encode_rows
 from playhead.ingest.writer import EVENTS_TABLE
 from playhead.settings import Settings
 from playhead.store.clients import ClientStore
+from playhead.store.cluster import ClusterStore, nodes_of, open_cluster_store
 from playhead.store.embedded import open_embedded_store
-from playhead.store.migrate import migrate
+from playhead.store.prepare import migrate_everywhere
 from playhead.store.server import open_server_store
+from playhead.store.spread import create_databases
 from playhead.store.tables import fit_tables
 from tests.servers.clickhouse_http import ask
+from tests.servers.cluster import CLUSTER
 
-ENGINES = ("embedded", "server")
+ENGINES = ("embedded", "server", "cluster")
+"""The cluster is for modules with the marker of its name, or with PLAYHEAD_TEST_CLUSTER=all for every one."""
 RETENTION_DAYS = 20_000
 """So long that no day a test names is too old, whenever it runs."""
 
@@ -48,20 +52,31 @@ async def empty_store(
     database = f"test_{uuid4().hex}"
     if request.param == "embedded":
         store = open_embedded_store(embedded_settings, database)
-    else:
+    elif request.param == "server":
         server = request.getfixturevalue("clickhouse_server")
         ask(server.url(), f"CREATE DATABASE {database}")
         store = open_server_store(msgspec.structs.replace(embedded_settings, clickhouse_url=server.url(database)))
+    else:
+        cluster = request.getfixturevalue("clickhouse_cluster")
+        store = open_cluster_store(
+            msgspec.structs.replace(embedded_settings, clickhouse_url=cluster.url(database), clickhouse_cluster=CLUSTER)
+        )
+        await create_databases(store)
     yield store
-    await store.execute(f"DROP DATABASE {database}")
+    for node in await nodes_of(store):
+        await node.execute(f"DROP DATABASE {node.database}")
+    if isinstance(store, ClusterStore):
+        for node in await store.nodes():
+            await node.system.execute(f"DROP DATABASE {database}")
     await store.close()
 
 
 @pytest.fixture(scope="module")
 async def store(empty_store: ClientStore, embedded_settings: Settings) -> ClientStore:
     """Give a store with the schema, shared by the tests of the module."""
-    await migrate(empty_store)
-    await fit_tables(empty_store, embedded_settings)
+    await migrate_everywhere(empty_store)
+    for node in await nodes_of(empty_store):
+        await fit_tables(node, embedded_settings)
     return empty_store
 
 

@@ -21,9 +21,8 @@ from playhead.rollup.dbt import show_dbt
 from playhead.serve.registry import is_registered
 from playhead.settings import describe_settings, load_settings, secrets_of
 from playhead.simulate import command as simulate_command
-from playhead.store import migrate as migrations
 from playhead.store.contract import Store
-from playhead.store.prepare import prepare
+from playhead.store.prepare import plan_everywhere, prepare
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -128,7 +127,7 @@ async def _migrate(*, plan_only: bool) -> int:
     settings = load_settings()
     store = open_store(settings)
     try:
-        todo = await (migrations.plan(store) if plan_only else prepare(store, settings))
+        todo = await (plan_everywhere(store) if plan_only else prepare(store, settings))
     finally:
         await store.close()
     verb = "would apply" if plan_only else "applied"

@@ -18,6 +18,7 @@ import uvicorn
 from playhead.app import create_app
 from playhead.http_protocol import bounded_protocol
 from playhead.settings import Settings, secrets_of
+from playhead.store.cluster import open_cluster_store
 from playhead.store.contract import Store
 from playhead.store.embedded import DATABASE, embedded_path, open_embedded_store
 from playhead.store.server import open_ingest_store, open_server_store
@@ -30,7 +31,9 @@ GC_THRESHOLDS = (20_000, 20, 100)
 
 
 def open_store(settings: Settings) -> Store:
-    """Return the store the settings ask for: a server by URL, else the embedded engine."""
+    """Return the store the settings ask for: a cluster or a server by URL, else the embedded engine."""
+    if settings.clickhouse_cluster:
+        return open_cluster_store(settings)
     return open_server_store(settings) if settings.clickhouse_url else open_embedded_store(settings)
 
 
@@ -43,7 +46,7 @@ async def reach_store(settings: Settings) -> AsyncIterator[tuple[Settings, Store
     """
     async with open_sql_target(settings) as target:
         reached = msgspec.structs.replace(settings, clickhouse_url=target.url)
-        store = open_server_store(reached)
+        store = open_store(reached)
         try:
             yield reached, store
         finally:

@@ -1,13 +1,12 @@
 """Which ClickHouse server the tests run against on this machine."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from tests.requirements import need
-from tests.servers.clickhouse_config import SHIPPED_PASSWORDS, ServerUser
 from tests.servers.clickhouse_docker import ClickHouseDocker, is_docker_there
 from tests.servers.clickhouse_process import DATABASE, ClickHouseProcess
 from tests.servers.errors import ServerMissingError
@@ -89,12 +88,13 @@ def need_server(folder: Path) -> ClickHouseServer:
     return server
 
 
-def need_server_process(
-    folder: Path, *, users: Sequence[ServerUser] = (), passwords: Mapping[str, str] = SHIPPED_PASSWORDS
-) -> ClickHouseProcess:
-    """Return a server process of our own on `folder`, not started, for tests that need to own one; else skip."""
+def need_server_process(folder: Path, **options: Any) -> ClickHouseProcess:
+    """Return a server process of our own on `folder`, not started, for tests that need to own one; else skip.
+
+    `options` are those of ClickHouseProcess.
+    """
     try:
         find_library()
     except ServerMissingError as error:
         need(condition=False, reason=str(error))
-    return ClickHouseProcess(folder, users=users, passwords=passwords)
+    return ClickHouseProcess(folder, **options)

@@ -34,14 +34,15 @@ SHIPPED_PASSWORDS = {f"PLAYHEAD_{role.upper()}_PASSWORD": user.password for role
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """All that differs between two test servers; `clusters` maps a name to the TCP ports of its shards, in order."""
+    """All that differs between two test servers; `clusters` maps a name to its shards, (host, TCP port), in order."""
 
     folder: Path
     http_port: int
     tcp_port: int
     owner: ServerUser
     users: tuple[ServerUser, ...] = ()
-    clusters: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    clusters: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
+    host: str = "127.0.0.1"
     max_memory_usage: int = 0
 
     def write(self) -> Path:
@@ -59,18 +60,18 @@ class ServerConfig:
         return {
             "path": f"{self.folder / 'data'}/",
             "users_config": str(users),
-            "listen_host": "127.0.0.1",
+            "listen_host": self.host,
             "http_port": self.http_port,
             "tcp_port": self.tcp_port,
             "log-level": "information",
             "logger": {"log": str(self.folder / "server.log")},
             "query_log": {"database": "system", "table": "query_log", "flush_interval_milliseconds": 200},
-            "remote_servers": {name: {"shard": self._shards(ports)} for name, ports in self.clusters.items()},
+            "remote_servers": {name: {"shard": self._shards(places)} for name, places in self.clusters.items()},
         }
 
-    def _shards(self, ports: Sequence[int]) -> list[dict[str, Any]]:
+    def _shards(self, places: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
         sign_in = {"user": self.owner.name, "password": self.owner.password}
-        return [{"replica": {"host": "127.0.0.1", "port": port, **sign_in}} for port in ports]
+        return [{"replica": {"host": host, "port": port, **sign_in}} for host, port in places]
 
 
 def _users(users: Sequence[ServerUser], max_memory_usage: int) -> dict[str, Any]:
@@ -85,7 +86,7 @@ def _users(users: Sequence[ServerUser], max_memory_usage: int) -> dict[str, Any]
 
 def _user(password: str, grants: Sequence[str]) -> dict[str, Any]:
     rights: dict[str, Any] = {"grants": {"query": list(grants)}} if grants else {"access_management": 1}
-    return {"password": password, "networks": {"ip": "127.0.0.1"}, "profile": "default", "quota": "default", **rights}
+    return {"password": password, "networks": {"ip": "127.0.0.0/8"}, "profile": "default", "quota": "default", **rights}
 
 
 def _to_xml(tree: Mapping[str, Any]) -> bytes:

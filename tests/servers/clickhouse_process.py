@@ -28,18 +28,25 @@ LISTEN_FOREVER = (
 
 
 class ClickHouseProcess:
-    """One server on 127.0.0.1 that keeps its folder, ports and users over kill and restart.
+    """One server on `host` that keeps its folder, ports and users over kill and restart.
 
     It speaks HTTP and the native protocol. `users` can sign in besides the owner, who may do everything, and
     those of clickhouse/server, whose `passwords` it is told by its environment.
     """
 
     def __init__(
-        self, folder: Path, *, users: Sequence[ServerUser] = (), passwords: Mapping[str, str] = SHIPPED_PASSWORDS
+        self,
+        folder: Path,
+        *,
+        users: Sequence[ServerUser] = (),
+        passwords: Mapping[str, str] = SHIPPED_PASSWORDS,
+        host: str = "127.0.0.1",
+        http_port: int = 0,
     ) -> None:
-        self._ports = (ReservedPort(), ReservedPort())
+        self.host = host
+        self._ports = (ReservedPort(host, http_port), ReservedPort(host))
         self.http_port, self.tcp_port = (port.number for port in self._ports)
-        self._config = ServerConfig(folder, self.http_port, self.tcp_port, OWNER, tuple(users))
+        self._config = ServerConfig(folder, self.http_port, self.tcp_port, OWNER, tuple(users), host=host)
         self._passwords = passwords
         folder.mkdir(parents=True, exist_ok=True)
         self._child = Child(folder / "output.log")
@@ -51,11 +58,11 @@ class ClickHouseProcess:
 
     def url(self, database: str = DATABASE, *, user: ServerUser = OWNER) -> str:
         """Return http://user:password@host:port/database, escaped."""
-        return user.url(f"127.0.0.1:{self.http_port}", database)
+        return user.url(f"{self.host}:{self.http_port}", database)
 
     def join_cluster(self, name: str, shards: Sequence["ClickHouseProcess"]) -> None:
         """Make `shards` known as a cluster from the next start on."""
-        clusters = {**self._config.clusters, name: [shard.tcp_port for shard in shards]}
+        clusters = {**self._config.clusters, name: [(shard.host, shard.tcp_port) for shard in shards]}
         self._config = replace(self._config, clusters=clusters)
 
     def limit_query_memory(self, limit_bytes: int) -> None:
@@ -72,7 +79,7 @@ class ClickHouseProcess:
             [sys.executable, LAUNCHER, find_library(), f"--config-file={config}", "--query", LISTEN_FOREVER],
             {**os.environ, **self._passwords},
         )
-        self._child.wait_until(lambda: is_ready(f"http://127.0.0.1:{self.http_port}"), READY_TIMEOUT_S)
+        self._child.wait_until(lambda: is_ready(f"http://{self.host}:{self.http_port}"), READY_TIMEOUT_S)
         ask(self.url("default"), f"CREATE DATABASE IF NOT EXISTS {DATABASE}")
 
     def kill(self) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.servers.choose import ClickHouseServer, need_server
 from tests.servers.clickhouse_http import ask
+from tests.servers.cluster import ClickHouseCluster
 
 
 @pytest.fixture(scope="session")
@@ -15,6 +16,13 @@ def clickhouse_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clic
     server = need_server(tmp_path_factory.mktemp("clickhouse"))
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def clickhouse_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseCluster]:
+    """Give a running cluster of two shards, the same for all tests of the session."""
+    with ClickHouseCluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")

@@ -10,14 +10,14 @@ from typing import Literal
 import msgspec
 
 from playhead.errors import PlayheadError, StoreError
-from playhead.ops.grants import check_grants, users_without_password
+from playhead.ops.grants import check_grants, find_views_that_ask_for_rights, users_without_password
 from playhead.ops.jobs.runs import RunStatus
 from playhead.ops.metric_families import JobOutcome
 from playhead.rollup.drift_checks import fetch_last_check
 from playhead.rollup.refresh import read_refresh_state
 from playhead.settings import Settings
 from playhead.store.contract import Store
-from playhead.store.migrate import plan
+from playhead.store.prepare import plan_everywhere
 from playhead.store.sql_files import query
 from playhead.store.tables import KEPT_BY
 
@@ -176,7 +176,7 @@ async def _look_at_server(store: Store, _: Settings) -> AsyncIterator[Finding]:
 
 
 async def _look_at_schema(store: Store, _: Settings) -> AsyncIterator[Finding]:
-    missing = await plan(store)
+    missing = await plan_everywhere(store)
     yield Finding(
         check="schema",
         status="warn" if missing else "ok",
@@ -185,7 +185,11 @@ async def _look_at_schema(store: Store, _: Settings) -> AsyncIterator[Finding]:
     )
 
 
-async def _look_at_grants(_: Store, settings: Settings) -> AsyncIterator[Finding]:
+async def _look_at_grants(store: Store, settings: Settings) -> AsyncIterator[Finding]:
+    for bound in await find_views_that_ask_for_rights(store, settings):
+        detail = f"who inserts must be allowed to read, for {bound}"
+        advice = "Run `playhead migrate` as the owner, who needs ALLOW SQL SECURITY NONE (docs/server.md)."
+        yield Finding(check="grants", status="fail", detail=detail, advice=advice)
     for grants in await check_grants(settings):
         lacking = ", ".join(grants.missing)
         advice = "clickhouse/server/users.d/playhead.xml has the grants of each user (docs/server.md)."

@@ -6,14 +6,18 @@ import msgspec
 
 from playhead.errors import StoreDeniedError
 from playhead.settings import Settings, variable_of
+from playhead.store.clients import ClientStore
+from playhead.store.cluster import nodes_of
+from playhead.store.contract import Store
 from playhead.store.server import ServerAddress, open_store_at, read_server_address
+from playhead.store.writers import find_bound_writers
 
 _INGEST = (
-    "INSERT ON playback_events",
+    "INSERT ON event_batches",
     "INSERT ON dead_letters",
     "SELECT ON client_sessions",
     "SELECT ON session_index",
-    "SELECT(stream_id, session_id, client_id, ts, seq, type, version) ON playback_events",
+    "SELECT(stream_id, session_id, ts, seq, type) ON playback_events",
 )
 _DBT = (
     *(f"INSERT ON {mart}" for mart in ("stream_daily", "dimension_daily", "dimension_hourly", "viewers_daily")),
@@ -22,12 +26,14 @@ _DBT = (
     "INSERT ON sessions",
     "SELECT ON playback_events",
     "SELECT ON changed_days",
+    "SELECT ON system.processes",
     "CREATE VIEW ON fct_sessions",
 )
 _API = (
     *(f"INSERT ON {table}" for table in ("api_keys", "streams", "refold_scope", "sessions", "changed_days")),
     *(f"INSERT ON {table}" for table in ("refresh_marks", "job_runs", "job_leases", "drift_checks")),
     *(f"SELECT ON {table}" for table in ("playback_events", "sessions", "stream_daily", "dead_letters", "api_keys")),
+    "SELECT ON system.processes",
 )
 
 
@@ -58,6 +64,14 @@ async def check_grants(settings: Settings) -> list[UserGrants]:
             await store.close()
         found.append(UserGrants(variable_of(name), address.user, missing))
     return found
+
+
+async def find_views_that_ask_for_rights(store: Store, settings: Settings) -> list[str]:
+    """Return the views that keep a user for events alone from inserting, which has no right to read them."""
+    if not settings.clickhouse_ingest_url:
+        return []
+    nodes = [node for node in await nodes_of(store) if isinstance(node, ClientStore)]
+    return sorted({view for node in nodes for view in await find_bound_writers(node)})
 
 
 async def users_without_password(settings: Settings) -> list[str]:

@@ -16,6 +16,7 @@ import structlog
 from playhead.errors import StoreError
 from playhead.rollup.refold import ANY_TIME_MS, Choice, read_watermark, refold_sessions
 from playhead.settings import Settings
+from playhead.store.cluster import shards_of
 from playhead.store.contract import Store
 from playhead.store.sql_files import query
 
@@ -71,8 +72,18 @@ async def read_refresh_state(store: Store) -> RefreshState:
 async def refresh_sessions(store: Store, settings: Settings) -> int:
     """Bring every session up to date with what was stored before the call, and set a new mark.
 
-    Returns how many sessions were worked on.
+    Returns how many sessions were worked on. Each shard of a cluster does so for itself, since sessions lie whole on
+    one; one that fails keeps none of the others from it, and raises its error in the end.
     """
+    rounds = (_refresh_shard(shard, settings) for shard in await shards_of(store))
+    worked = await asyncio.gather(*rounds, return_exceptions=True)
+    for found in worked:
+        if isinstance(found, BaseException):
+            raise found
+    return sum(found for found in worked if isinstance(found, int))
+
+
+async def _refresh_shard(store: Store, settings: Settings) -> int:
     state = await read_refresh_state(store)
     watermark_ns = await read_watermark(store)
     is_logged = state.now_ms - state.arrivals_until_ns // 1_000_000 <= LOG_LIFE_MS

@@ -24,7 +24,7 @@ RETRY_PAUSE_S = 0.1
 
 def insert_settings(settings: Settings) -> dict[str, Any]:
     """Return what every insert runs with; the refresh relies on none taking longer than its timeout."""
-    return {
+    return _cluster_settings(settings) | {
         "async_insert": 0,
         "date_time_input_format": "best_effort",
         "max_execution_time": settings.insert_timeout_s,
@@ -33,13 +33,29 @@ def insert_settings(settings: Settings) -> dict[str, Any]:
 
 def query_settings(settings: Settings) -> dict[str, Any]:
     """Return what every other statement runs with."""
-    return {
+    return _cluster_settings(settings) | {
         "async_insert": 0,
         "output_format_json_quote_64bit_integers": 0,
         "output_format_json_quote_decimals": 0,
         "output_format_json_quote_denormals": 0,
         "max_execution_time": settings.query_timeout_s,
         "max_memory_usage": settings.query_max_memory_bytes,
+    }
+
+
+def _cluster_settings(settings: Settings) -> dict[str, Any]:
+    """Return what makes statements over shards come to what they do on one server.
+
+    An insert has reached its shards when it returns; the smaller sides of joins and IN are worked out over all shards,
+    not on each from its own; nothing is put where it was read without having been through the sharding key.
+    """
+    if not settings.clickhouse_cluster:
+        return {}
+    return {
+        "distributed_foreground_insert": 1,
+        "distributed_product_mode": "global",
+        "parallel_distributed_insert_select": 0,
+        "load_balancing": "in_order",
     }
 
 

@@ -1,7 +1,7 @@
 """A ClickHouse server, by URL."""
 
 import sys
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import quote, unquote, urlsplit
 
 import clickhouse_connect
@@ -70,12 +70,24 @@ def open_ingest_store(settings: Settings) -> ClientStore:
 
 def open_store_at(address: ServerAddress, settings: Settings) -> ClientStore:
     """Open a store at `address`; connections are made when first needed."""
+    return ClientStore(address.database, **connections_to(address, settings))
+
+
+class Connections(TypedDict):
+    """What a ClientStore is made of."""
+
+    inserts: ClientPool
+    queries: ClientPool
+    transport: Transport
+
+
+def connections_to(address: ServerAddress, settings: Settings) -> Connections:
+    """Return the pools of a store at `address`."""
 
     def connect(client_settings: dict[str, Any], timeout_s: float) -> Client:
         return _connect(address, settings, client_settings, timeout_s)
 
-    return ClientStore(
-        address.database,
+    return Connections(
         inserts=ClientPool(
             "insert", settings.flush_parallel + 1, lambda: connect(insert_settings(settings), settings.insert_timeout_s)
         ),

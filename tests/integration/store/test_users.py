@@ -1,5 +1,6 @@
 """The users that clickhouse/server gives: each can do its work, and nothing more."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from playhead.errors import MigrationError, StoreDeniedError
 from playhead.ops import doctor
 from playhead.ops.grants import check_grants, users_without_password
 from playhead.rollup.dbt import run_dbt
+from playhead.rollup.refold import read_watermark
 from playhead.settings import Settings
 from playhead.store.contract import Store
 from playhead.store.prepare import prepare
@@ -106,6 +108,21 @@ async def test_events_come_in_and_figures_out(service: RunningService) -> None:
     assert (await service.client.get("/metrics")).status_code == 200
 
 
+async def test_inserts_of_another_user_are_seen(server: ClickHouseProcess, migrated: Settings) -> None:
+    """The refresh takes care of what is being inserted, and by whom makes no difference."""
+    slow = "INSERT INTO event_batches (received_ms) SELECT sleepEachRow(1) FROM numbers(3) SETTINGS max_block_size = 1"
+    insert = asyncio.create_task(asyncio.to_thread(ask, server.url(user=SHIPPED_USERS["ingest"]), slow))
+    store = open_server_store(migrated)
+    seen = []
+    while not insert.done():
+        now_ns = time.time_ns()
+        seen.append((now_ns - await read_watermark(store)) / 1e9)
+        await asyncio.wait([insert], timeout=0.1)
+    await insert
+    await store.close()
+    assert max(seen) > 1
+
+
 async def test_the_registry_keys_and_jobs_are_kept(service: RunningService) -> None:
     """What the admin API writes."""
     head = {"Authorization": "Bearer an-admin-key-for-tests"}
@@ -140,9 +157,9 @@ async def test_the_doctor_says_what_a_user_lacks(server: ClickHouseProcess, migr
     other = server.url(user=SHIPPED_USERS["dbt"])
     [api, ingest, _] = await check_grants(msgspec.structs.replace(migrated, clickhouse_ingest_url=other))
     assert api.missing == ()
-    assert (ingest.variable, "INSERT ON playback_events" in ingest.missing) == ("PLAYHEAD_CLICKHOUSE_INGEST_URL", True)
+    assert (ingest.variable, "INSERT ON event_batches" in ingest.missing) == ("PLAYHEAD_CLICKHOUSE_INGEST_URL", True)
     alone = msgspec.structs.replace(migrated, clickhouse_ingest_url="", clickhouse_dbt_url="")
-    assert {"INSERT ON playback_events", "INSERT ON mart_builds"} <= set((await check_grants(alone))[0].missing)
+    assert {"INSERT ON event_batches", "INSERT ON mart_builds"} <= set((await check_grants(alone))[0].missing)
 
 
 async def test_the_doctor_finds_users_without_a_password(tmp_path: Path) -> None:
@@ -194,7 +211,7 @@ MUST_NOT = [
     *((role, "INSERT INTO api_keys (name) VALUES ('x')") for role in ("ingest", "dbt", "grafana")),
     *((role, "INSERT INTO streams (stream_id) VALUES ('x')") for role in ("ingest", "dbt", "grafana")),
     *((role, "SELECT payload FROM dead_letters") for role in ("ingest", "dbt", "grafana")),
-    ("ingest", "SELECT page_url FROM playback_events"),
+    ("ingest", "SELECT client_id, page_url FROM playback_events"),
     ("ingest", "SELECT * FROM sessions"),
     ("ingest", "INSERT INTO sessions (stream_id) VALUES ('x')"),
     ("ingest", "CREATE VIEW v AS SELECT 1"),
@@ -230,7 +247,7 @@ async def test_every_statement_says_what_it_is(server: ClickHouseProcess, servic
         "WHERE user LIKE 'playhead_%' AND is_initial_query AND type = 'QueryFinish'"
     )
     comments = ask(server.url(), sql)
-    for comment in ("playhead refresh_state", "playhead insert playback_events", "playhead dbt", "playhead streams"):
+    for comment in ("playhead refresh_state", "playhead insert event_batches", "playhead dbt", "playhead streams"):
         assert f"'{comment}'" in comments
     nameless = sql.replace("arraySort(groupUniqArray(log_comment))", "any(query)") + " AND log_comment = ''"
     assert "playhead" not in ask(server.url(), f"{nameless} AND user IN ('playhead_api', 'playhead_ingest')")
