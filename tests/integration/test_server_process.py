@@ -102,7 +102,7 @@ def test_two_servers_make_a_cluster(tmp_path: Path) -> None:
     """Rows written through a Distributed table lie on both shards, and either shard reads all of them."""
     shards = [need_server_process(tmp_path / name) for name in ("first", "second")]
     for shard in shards:
-        shard.join_cluster("pair", shards)
+        shard.join_cluster("pair", [(one.host, one.tcp_port) for one in shards])
     first, second = shards
     with first, second:
         for shard in shards:

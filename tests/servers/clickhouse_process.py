@@ -60,9 +60,9 @@ class ClickHouseProcess:
         """Return http://user:password@host:port/database, escaped."""
         return user.url(f"{self.host}:{self.http_port}", database)
 
-    def join_cluster(self, name: str, shards: Sequence["ClickHouseProcess"]) -> None:
-        """Make `shards` known as a cluster from the next start on."""
-        clusters = {**self._config.clusters, name: [(shard.host, shard.tcp_port) for shard in shards]}
+    def join_cluster(self, name: str, shards: Sequence[tuple[str, int]]) -> None:
+        """Make `shards`, each (host, native port), known as a cluster from the next start on."""
+        clusters = {**self._config.clusters, name: shards}
         self._config = replace(self._config, clusters=clusters)
 
     def limit_query_memory(self, limit_bytes: int) -> None:

@@ -6,6 +6,7 @@ from typing import Self
 from tests.servers.choose import need_server_process
 from tests.servers.clickhouse_config import ServerUser
 from tests.servers.clickhouse_process import DATABASE, OWNER, ClickHouseProcess
+from tests.servers.relay import Relay
 
 CLUSTER = "pair"
 HOSTS = ("127.0.0.1", "127.0.0.2")
@@ -17,8 +18,10 @@ class ClickHouseCluster:
 
     def __init__(self, folder: Path) -> None:
         self.shards = _reserve(folder)
+        first, second = self.shards
+        self._relay = Relay(second.host, second.tcp_port)
         for shard in self.shards:
-            shard.join_cluster(CLUSTER, self.shards)
+            shard.join_cluster(CLUSTER, [(first.host, first.tcp_port), (second.host, self._relay.port)])
 
     def url(self, database: str = DATABASE, *, user: ServerUser = OWNER) -> str:
         """Return http://user:password@host:port/database of the first shard, escaped."""
@@ -33,6 +36,7 @@ class ClickHouseCluster:
         """Ask both to end and give their ports away."""
         for shard in self.shards:
             shard.stop()
+        self._relay.stop()
 
     def __enter__(self) -> Self:
         self.start()

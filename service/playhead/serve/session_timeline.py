@@ -1,10 +1,12 @@
 """One session's events and the states they make; the only answer that reads the events."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Literal
 
 from playhead.serve.session_answers import EventFields, State, StateInterval, TimelineError, TimelineEvent
+from playhead.store.cluster import shards_of
 from playhead.store.contract import Store
 from playhead.store.sql_files import query
 
@@ -36,7 +38,9 @@ class TimelineRow(EventFields, frozen=True, kw_only=True):
 async def fetch_timeline(store: Store, stream_id: str, session_id: str, max_events: int) -> list[TimelineRow]:
     """Return the session's distinct events in the contract's order, at most the first `max_events`."""
     parameters = {"stream_id": stream_id, "session_id": session_id, "max_events": max_events}
-    return await store.fetch(query("session_timeline"), TimelineRow, parameters)
+    # A session lies whole on one shard; the others know nothing of it.
+    answers = [shard.fetch(query("session_timeline"), TimelineRow, parameters) for shard in await shards_of(store)]
+    return [row for rows in await asyncio.gather(*answers) for row in rows]
 
 
 def state_intervals(rows: Iterable[TimelineRow]) -> list[StateInterval]:

@@ -47,7 +47,8 @@ def _cluster_settings(settings: Settings) -> dict[str, Any]:
     """Return what makes statements over shards come to what they do on one server.
 
     An insert has reached its shards when it returns; the smaller sides of joins and IN are worked out over all shards,
-    not on each from its own; nothing is put where it was read without having been through the sharding key.
+    not on each from its own; nothing is put where it was read without having been through the sharding key; nobody asks
+    another replica while the first is only slow.
     """
     if not settings.clickhouse_cluster:
         return {}
@@ -56,6 +57,7 @@ def _cluster_settings(settings: Settings) -> dict[str, Any]:
         "distributed_product_mode": "global",
         "parallel_distributed_insert_select": 0,
         "load_balancing": "in_order",
+        "use_hedged_requests": 0,
     }
 
 
