@@ -66,8 +66,8 @@ async def empty_store(
     for node in await nodes_of(store):
         await node.execute(f"DROP DATABASE {node.database}")
     if isinstance(store, ClusterStore):
-        for node in await store.nodes():
-            await node.system.execute(f"DROP DATABASE {database}")
+        for whole in await store.nodes():
+            await whole.system.execute(f"DROP DATABASE {database}")
     await store.close()
 
 

@@ -16,7 +16,7 @@ from playhead.settings import Settings
 from playhead.store.clients import ClientStore
 from tests.service import ADMIN_KEY, RunningService, run_service
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.cluster]
 
 NOW = int(time.time() * 1000)
 CAPTURE = Path(__file__).parents[1] / "golden_cmcd" / "hls-js-1.7.4.txt"

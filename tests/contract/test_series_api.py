@@ -18,7 +18,7 @@ from tests.marts import build_marts
 from tests.service import ADMIN_KEY, RunningService, run_service
 from tests.stores import insert_events
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.cluster]
 
 ANALYTICS = "/admin/analytics"
 MIDNIGHT = 1_789_948_800_000  # 2026-09-21T00:00:00Z

@@ -19,7 +19,7 @@ from playhead.store.clients import ClientStore
 from tests.service import ADMIN_KEY, RunningService, run_service
 from tests.stores import insert_events
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.cluster]
 
 BASE = (int(time.time()) - 86_400) * 1000
 ANALYTICS = "/admin/analytics"

@@ -24,7 +24,7 @@ from tests.service import ADMIN_KEY, RunningService, run_service
 from tests.stored_sessions import to_row
 from tests.stores import insert_events
 
-pytestmark = [pytest.mark.anyio, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.anyio, pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(900)]
 
 FIRST_DAY = 11_323
 """2001-01-01: marts answer for days that are over, and there is room for many worlds before today."""

@@ -19,9 +19,7 @@ class Relay:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(
-            asyncio.start_server(self._relay, host, 0), self._loop
-        ).result()
+        self._server = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._relay, host, 0), self._loop).result()
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:

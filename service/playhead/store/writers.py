@@ -9,9 +9,9 @@ from playhead.store.clients import ClientStore
 
 _FREE = "SQL SECURITY NONE"
 _RIGHT = "ALLOW SQL SECURITY NONE ON *.*"
-_READ_BOUND = f"""
+_READ_BOUND = """
 SELECT name FROM system.tables
-WHERE database = {{database:String}} AND engine = 'MaterializedView' AND position(create_table_query, '{_FREE}') = 0
+WHERE database = {database:String} AND engine = 'MaterializedView' AND position(create_table_query, {free:String}) = 0
 ORDER BY name
 """
 
@@ -30,4 +30,5 @@ async def free_writers(store: ClientStore) -> None:
 
 async def find_bound_writers(store: ClientStore) -> list[str]:
     """Return the views for which who inserts must be allowed to read."""
-    return [view.name for view in await store.fetch(_READ_BOUND, _View, {"database": store.database})]
+    asked = {"database": store.database, "free": _FREE}
+    return [view.name for view in await store.fetch(_READ_BOUND, _View, asked)]
