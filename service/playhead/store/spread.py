@@ -109,7 +109,7 @@ def _last_of_all(table: str, columns: list[str], shards: int) -> str:
     least = ", ".join(f"min(greatest_{name}) AS {name}" for name in columns)
     greatest = ", ".join(f"max({name}) AS greatest_{name}" for name in columns)
     return (
-        f"SELECT {least} FROM (SELECT _shard_num, {greatest} FROM {table} GROUP BY _shard_num) "
+        f"SELECT {least} FROM (SELECT _shard_num, {greatest} FROM {table} GROUP BY _shard_num) "  # noqa: S608 - names of the schema
         f"HAVING count() = {shards}"
     )
 

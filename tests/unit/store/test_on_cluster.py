@@ -10,8 +10,8 @@ from playhead.store.on_cluster import on_cluster
     ("sql", "expected"),
     [
         (
-            "-- why\nCREATE TABLE IF NOT EXISTS t\n(\n    n UInt8\n)\nENGINE = ReplacingMergeTree(n)",
-            "-- why\nCREATE TABLE IF NOT EXISTS t ON CLUSTER c\n(\n    n UInt8\n)\nENGINE = ReplicatedReplacingMergeTree(n)",
+            "-- why\nCREATE TABLE IF NOT EXISTS t\n(n UInt8)\nENGINE = ReplacingMergeTree(n)",
+            "-- why\nCREATE TABLE IF NOT EXISTS t ON CLUSTER c\n(n UInt8)\nENGINE = ReplicatedReplacingMergeTree(n)",
         ),
         (
             "CREATE OR REPLACE TABLE t AS t ENGINE = MergeTree ORDER BY n",
