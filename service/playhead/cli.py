@@ -90,8 +90,8 @@ def _wanted(parsed: argparse.Namespace) -> LetterFilter:
 
 
 async def _list_letters(parsed: argparse.Namespace) -> int:
-    async with reach_store(load_settings()) as (_, store):
-        await migrations.migrate(store)
+    async with reach_store(load_settings()) as (reached, store):
+        await prepare(store, reached)
         for letter in await fetch_letters(store, _wanted(parsed), max(parsed.limit, 1)):
             print(letter.line)
     return 0
@@ -101,7 +101,7 @@ async def _replay_letters(parsed: argparse.Namespace) -> int:
     settings = load_settings()
     configure_logging(settings.log_level, secrets_of(settings))
     async with reach_store(settings) as (reached, store):
-        await migrations.migrate(store)
+        await prepare(store, reached)
         report = await replay_letters(
             store,
             reached,
