@@ -47,7 +47,7 @@ ENGINE = MergeTree
 PARTITION BY toStartOfTenMinutes(stamped_at)
 ORDER BY stamped_at
 TTL toDateTime(stamped_at) + toIntervalHour(1)
-SETTINGS ttl_only_drop_parts = 1, index_granularity = 1024;
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 1024, min_bytes_for_wide_part = 1073741824, min_rows_for_wide_part = 1000000000;
 
 CREATE MATERIALIZED VIEW arrivals_writer TO arrivals
 (
