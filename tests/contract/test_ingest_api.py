@@ -355,8 +355,10 @@ async def tables_with(store: ClientStore, text: str) -> list[str]:
     columns = await store.fetch(
         """
         SELECT table, name FROM system.columns
-        WHERE database = currentDatabase() AND match(type, 'String') AND NOT match(type, 'AggregateFunction')
-          AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase() AND engine LIKE '%MergeTree')
+        WHERE database IN (currentDatabase(), concat(currentDatabase(), '_local'))
+          AND match(type, 'String') AND NOT match(type, 'AggregateFunction')
+          AND (database, table) IN (SELECT database, name FROM system.tables WHERE engine LIKE '%MergeTree')
+          AND table IN (SELECT name FROM system.tables WHERE database = currentDatabase())
         ORDER BY table, name
         """,
         _Column,

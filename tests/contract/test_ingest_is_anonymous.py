@@ -88,7 +88,7 @@ async def service(
     admin: list[_Admin], store: FakeStore, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[RunningService]:
     """Give a service whose admin side refuses everything."""
-    for name in ("migrate", "fit_tables", "note_lately_changed_days", "Refresher"):
+    for name in ("prepare", "note_lately_changed_days", "Refresher"):
         monkeypatch.setattr(playhead.app, name, _Idle)
     settings = Settings(admin_key=ADMIN_KEY, flush_interval_ms=1)
     async with run_service(settings, store) as running:

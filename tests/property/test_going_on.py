@@ -71,7 +71,7 @@ def pieces(events: Sequence[OracleEvent], chance: random.Random) -> list[list[Or
     return cut
 
 
-@hypothesis.settings(max_examples=12, phases=[hypothesis.Phase.generate])
+@hypothesis.settings(max_examples=6, phases=[hypothesis.Phase.generate])
 @hypothesis.given(
     told=st.lists(worlds(), min_size=WORLDS_AT_ONCE, max_size=WORLDS_AT_ONCE),
     seed=st.integers(0, 2**32),

@@ -40,7 +40,7 @@ def make_batch(read: ReadEnvelope, body: bytes, received_ms: int, *, is_private:
     envelope = read.envelope
     refused = []
     if read.invalid:
-        sender = "" if is_private else msgspec.json.encode(msgspec.structs.replace(envelope, events=[])).decode()
+        sender = "" if is_private else _tell_sender(envelope)
         refused = [
             RefusedEvent(envelope.stream_id, rejection, "" if is_private else payload, sender)
             for rejection, payload in read.invalid
@@ -77,6 +77,12 @@ def gather_plain(plain: PlainEnvelope, received_ms: int) -> EventBatch:
         timezone=_cut(plain.timezone, MAX_NAME_CHARACTERS),
         events=plain.events,
     )
+
+
+def _tell_sender(envelope: Envelope) -> str:
+    """Return the envelope without its events, as far as it may be kept: a page's query can hold anything."""
+    page_url = envelope.page_url and keep_origin_and_path(envelope.page_url)
+    return msgspec.json.encode(msgspec.structs.replace(envelope, events=[], page_url=page_url)).decode()
 
 
 def _make_rows(envelope: Envelope, client_id: str, received_ms: int, offset_ms: int | None) -> Iterator[EventRow]:
