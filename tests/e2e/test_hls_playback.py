@@ -1,6 +1,7 @@
 """Unmodified hls.js in Chromium plays real HLS, and the admin API answers with what the page itself measured."""
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
@@ -41,18 +42,26 @@ class StreamList(msgspec.Struct, frozen=True):
 
     total: int
     items: list[StreamRow]
+    freshness_s: float
 
 
 async def read_row(service: ServiceProcess, stream_id: str, last_reports: list[str]) -> StreamRow:
-    """Return the stream's row once it holds the last records of all its viewers; fails when that takes over 10 s."""
+    """Return the stream's row once it holds the last records of all its viewers; fails when that takes over 10 s.
+
+    The last record alone does not tell that the other viewers' are there: freshness_s does, since all were answered.
+    """
+    reported_at = time.time()
     latest = max(int(record.partition(",ts=")[2].partition(",")[0]) for record in last_reports)
     now = datetime.now(UTC)
     span = {"from": (now - timedelta(hours=1)).isoformat(), "to": (now + timedelta(hours=1)).isoformat()}
     async with asyncio.timeout(FRESH_WITHIN_S):
         while True:
+            asked_at = time.time()
             answer = await asyncio.to_thread(service.admin, "/admin/analytics/streams", q=stream_id, **span)
-            for row in msgspec.json.decode(answer.content, type=StreamList).items:
-                if row.stream_id == stream_id and row.last_event_at >= latest:
+            streams = msgspec.json.decode(answer.content, type=StreamList)
+            for row in streams.items:
+                if row.stream_id == stream_id and asked_at - streams.freshness_s >= reported_at:
+                    assert row.last_event_at >= latest, "freshness_s promised what is not there"
                     return row
             await asyncio.sleep(ASK_INTERVAL_S)
 
