@@ -5,7 +5,7 @@
 
 import re
 
-from playhead.store.sql_files import expand, sql_folder, statement
+from playhead.store.sql_files import expand, query, sql_folder, statement
 from tests.stores import repository
 
 MACROS = repository() / "dbt" / "macros" / "service_sql.sql"
@@ -20,7 +20,7 @@ def macros() -> str:
 
 
 def _query_macro(name: str) -> str:
-    return _macro(name, (sql_folder("queries") / f"{name}.sql").read_text(encoding="utf-8"))
+    return _macro(name, query(name))
 
 
 def _fold_macro() -> str:

@@ -45,59 +45,81 @@
 {% endmacro %}
 
 
-{# Refold every session whose events are all there still, slice after slice of their ids; how many. #}
+{#
+  Refold every session whose events are all there still, slice after slice; how many. A slice has the sessions that began
+  on some days in a row, since events lie by day: by session, each slice would read them all.
+#}
 {% macro refold_every_session() %}
+  {%- set plan_id = new_batch_id() -%}
+  {%- do run_query(plan_slices(plan_id)) -%}
   {%- set query %}
-    select toString(max(session_id)) as last_session_id, count() as sessions
-    from (
-      select
-        session_id,
-        intDiv(sum(session_rows) over (order by session_id rows unbounded preceding) - session_rows,
-               {{ var('events_per_refold') }}) as slice
-      from (
-        select session_id, sum(inserted_rows) as session_rows
-        from {{ source('playhead', 'session_index') }}
-        group by session_id
-      )
-    )
-    group by slice
-    order by slice
+    select toString(batch_id) as slice_id, count() as sessions
+    from {{ source('playhead', 'refold_scope') }}
+    where batch_id in (select {{ slice_id(plan_id, 'number') }} from numbers(100000))
+    group by batch_id
+    order by slice_id
   {%- endset -%}
-  {%- set state = namespace(sessions=0, after='00000000-0000-0000-0000-000000000000') -%}
+  {%- set state = namespace(sessions=0) -%}
   {%- for slice in run_query(query).rows -%}
     {%- set batch_id = new_batch_id() -%}
-    {%- do run_query(scope_sessions_between(batch_id, state.after, slice['last_session_id'])) -%}
+    {%- do run_query(scope_slice(batch_id, slice['slice_id'])) -%}
     {%- do run_query(fold_scope(batch_id=batch_id, max_events=max_session_events())) -%}
-    {%- set state.after, state.sessions = slice['last_session_id'], state.sessions + slice['sessions'] | int -%}
+    {%- set state.sessions = state.sessions + slice['sessions'] | int -%}
   {%- endfor -%}
   {{ return(state.sessions) }}
 {% endmacro %}
 
 
 {#
-  Settle that a batch takes on every session in (after, up_to], stale or not. Sessions that began before the oldest
-  event that is surely kept stay as they are: what is left of their events would make another session of them.
+  Settle which sessions are in which slice. Those that began before the oldest event that is surely kept stay as they
+  are: what is left of their events would make another session of them.
 #}
-{% macro scope_sessions_between(batch_id, after, up_to) %}
+{% macro plan_slices(plan_id) %}
+  insert into {{ source('playhead', 'refold_scope') }} (batch_id, session_id, stream_id, days, inserted_rows)
+  select {{ slice_id(plan_id, 'slice') }}, session_id, stream_id, session_days, session_rows
+  from (
+    select
+      session_id, stream_id, session_days, session_rows,
+      intDiv(
+        sum(session_rows) over (
+          order by arrayMin(session_days), session_id, stream_id rows unbounded preceding
+        ) - session_rows,
+        {{ var('events_per_refold') }}
+      ) as slice
+    from (
+      select session_id, stream_id, groupUniqArrayArray(days) as session_days, sum(inserted_rows) as session_rows
+      from {{ source('playhead', 'session_index') }}
+      group by session_id, stream_id
+      having arrayMin(session_days) >= toInt32(toDate(now('UTC'))) - {{ retention_days() }} + 2
+    )
+  )
+{% endmacro %}
+
+
+{# The batch that a plan's slice is under: the plan's id, the slice's number in its last digits. #}
+{% macro slice_id(plan_id, number) -%}
+  toUUID(concat('{{ plan_id[:24] }}', leftPad(toString({{ number }}), 12, '0')))
+{%- endmacro %}
+
+
+{# Settle that a batch takes on a slice of the plan, stale or not, with what is there of its sessions now. #}
+{% macro scope_slice(batch_id, slice_id) %}
   insert into {{ source('playhead', 'refold_scope') }} (
     batch_id, session_id, stream_id, days, inserted_rows, was_first_day, was_last_day, version
   )
   select
-    '{{ batch_id }}', i.session_id, i.stream_id, i.session_days, i.session_rows, s.was_first_day, s.was_last_day,
+    '{{ batch_id }}', i.session_id, i.stream_id, i.days, i.inserted_rows, s.was_first_day, s.was_last_day,
     {{ read_watermark() }}
-  from (
-    select session_id, stream_id, groupUniqArrayArray(days) as session_days, sum(inserted_rows) as session_rows
-    from {{ source('playhead', 'session_index') }}
-    where session_id > '{{ after }}' and session_id <= '{{ up_to }}'
-    group by session_id, stream_id
-    having arrayMin(session_days) >= toInt32(toDate(now('UTC'))) - {{ retention_days() }} + 2
-  ) as i
+  from {{ source('playhead', 'refold_scope') }} as i
   left join (
     select session_id, stream_id, min(toDate(started_at)) as was_first_day, max(toDate(last_at)) as was_last_day
     from {{ source('playhead', 'sessions') }}
-    where session_id > '{{ after }}' and session_id <= '{{ up_to }}'
+    where session_id in (
+      select session_id from {{ source('playhead', 'refold_scope') }} where batch_id = '{{ slice_id }}'
+    )
     group by session_id, stream_id
   ) as s on s.session_id = i.session_id and s.stream_id = i.stream_id
+  where i.batch_id = '{{ slice_id }}'
 {% endmacro %}
 
 
