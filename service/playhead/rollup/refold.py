@@ -25,7 +25,9 @@ class _Watermark(msgspec.Struct, frozen=True):
     watermark_ns: int
 
 
-class _ScopeEnd(msgspec.Struct, frozen=True):
+class ScopeEnd(msgspec.Struct, frozen=True):
+    """How many sessions a batch of refold_scope has, and the last of them."""
+
     sessions: int = 0
     session_id: str = NO_BATCH
     stream_id: str = ""
@@ -40,14 +42,14 @@ async def read_watermark(store: Store) -> int:
 async def refold_sessions(store: Store, settings: Settings, choice: Choice) -> int:
     """Refold the chosen sessions in batches of bounded size, and return how many there were."""
     refolded = 0
-    end = _ScopeEnd()
+    end = ScopeEnd()
     # Batches go through the sessions once, in the order of their ids: traffic that never rests must not keep the round.
     while (end := await _refold_batch(store, settings, choice, end)).sessions:
         refolded += end.sessions
     return refolded
 
 
-async def _refold_batch(store: Store, settings: Settings, choice: Choice, after: _ScopeEnd) -> _ScopeEnd:
+async def _refold_batch(store: Store, settings: Settings, choice: Choice, after: ScopeEnd) -> ScopeEnd:
     batch: dict[str, object] = {"batch_id": str(uuid4())}
     bounds = {
         "watermark_ns": await read_watermark(store),
@@ -59,7 +61,7 @@ async def _refold_batch(store: Store, settings: Settings, choice: Choice, after:
         "after_stream_id": after.stream_id,
     }
     await store.execute(query("scope_stale_sessions"), batch | bounds)
-    ends = await store.fetch(query("scope_end"), _ScopeEnd, batch)
+    ends = await store.fetch(query("scope_end"), ScopeEnd, batch)
     if ends:
         await store.execute(query("fold_scope"), batch | {"max_events": settings.max_session_events})
-    return ends[0] if ends else _ScopeEnd()
+    return ends[0] if ends else ScopeEnd()

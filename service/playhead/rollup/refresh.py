@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from playhead.errors import StoreError
-from playhead.rollup.refold import ANY_TIME_MS, Choice, read_watermark, refold_sessions
+from playhead.rollup.refold import ANY_TIME_MS, Choice, ScopeEnd, read_watermark, refold_sessions
 from playhead.settings import Settings
 from playhead.store.cluster import shards_of
 from playhead.store.contract import Store
@@ -115,7 +115,8 @@ async def _go_on(store: Store, settings: Settings, arrived_after_ns: int, waterm
         await store.execute(query("fold_arrivals"), arrived | part | {"max_events": settings.max_session_events})
     listed_id = str(uuid4())
     await store.execute(query("list_late_sessions"), arrived | {"listed_id": listed_id})
-    await refold_sessions(store, settings, Choice(listed_id=listed_id))
+    if await store.fetch(query("scope_end"), ScopeEnd, {"batch_id": listed_id}):
+        await refold_sessions(store, settings, Choice(listed_id=listed_id))
     return arrivals.sessions
 
 
