@@ -152,9 +152,9 @@ SELECT * FROM (WITH
                     content_title, content_duration_ms, content_is_live, page_url, timezone, country, device, os,
                     browser
                 FROM arrivals
-                WHERE stamped_at > fromUnixTimestamp64Nano(CAST(0, 'Int64'), 'UTC')
-                    AND stamped_at <= fromUnixTimestamp64Nano(CAST(0, 'Int64'), 'UTC')
-                    AND sipHash64(session_id) % CAST(1, 'UInt64') = CAST(0, 'UInt64')
+                WHERE stamped_at > fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
+                    AND stamped_at <= fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
+                    AND sipHash64(session_id) % CAST(1 AS UInt64) = CAST(0 AS UInt64)
             )
         )
         GROUP BY stream_id, session_id
@@ -212,14 +212,14 @@ SELECT * FROM (WITH
             accumulator.open_rebuffer_ms AS was_open_rebuffer_ms,
             accumulator.upscale_nanos_ms AS was_upscale_nanos_ms
         FROM sessions FINAL
-        WHERE last_week >= toMonday(toDate(fromUnixTimestamp64Nano(CAST(0, 'Int64'), 'UTC'))) - 7
+        WHERE last_week >= toMonday(toDate(fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC'))) - 7
             AND NOT is_truncated
             AND (stream_id, session_id) IN (
                 SELECT stream_id, session_id
                 FROM arrivals
-                WHERE stamped_at > fromUnixTimestamp64Nano(CAST(0, 'Int64'), 'UTC')
-                    AND stamped_at <= fromUnixTimestamp64Nano(CAST(0, 'Int64'), 'UTC')
-                    AND sipHash64(session_id) % CAST(1, 'UInt64') = CAST(0, 'UInt64')
+                WHERE stamped_at > fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
+                    AND stamped_at <= fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
+                    AND sipHash64(session_id) % CAST(1 AS UInt64) = CAST(0 AS UInt64)
             )
     ),
                 coded AS (
@@ -260,7 +260,7 @@ SELECT * FROM (WITH
             is_going_on,
             bitTest(was_state, 0) AND first_arrival_ns > was_version AND new_keys = new_events
                 AND bitShiftRight(event_keys[1], 16) > bitShiftLeft(toUInt128(was_last_ts), 64) + was_seq
-                AND was_last_day >= toMonday(toDate(fromUnixTimestamp64Nano(CAST(0, 'Int64'), 'UTC'))) - 5
+                AND was_last_day >= toMonday(toDate(fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC'))) - 5
                 AND was_events + new_events <= {{ max_events }},
             inserted_rows > 0
         )
@@ -478,7 +478,7 @@ SELECT * FROM (WITH
 SELECT
     m.stream_id AS stream_id,
     m.session_id AS session_id,
-    if(m.is_going_on, toUInt64(CAST(0, 'Int64')), m.scope_version) AS version,
+    if(m.is_going_on, toUInt64(CAST(0 AS Int64)), m.scope_version) AS version,
     if(m.is_going_on, m.was_folded_rows + m.new_events, m.inserted_rows) AS folded_rows,
     toMonday(toDate(started_at)) AS start_week,
     toMonday(toDate(last_at)) AS last_week,

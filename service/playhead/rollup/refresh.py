@@ -52,10 +52,13 @@ class RefreshState(msgspec.Struct, frozen=True):
 
     @property
     def freshness_s(self) -> float | None:
-        """Age of the newest data that answers surely include; None before the first refresh."""
+        """Age of the newest data that answers surely include; None before the first refresh.
+
+        Where the database's clock was set back it is by how much: until the clock has caught up, rounds find nothing.
+        """
         if not self.refreshed_until_ms:
             return None
-        return max(self.now_ms - self.refreshed_until_ms, 0) / 1000
+        return abs(self.now_ms - self.refreshed_until_ms) / 1000
 
 
 class _Arrivals(msgspec.Struct, frozen=True):

@@ -64,7 +64,7 @@ def _filled_in(parameter: re.Match[str], values: Mapping[str, str]) -> str:
     """Return the value that a call gives to a parameter, of the parameter's type; KeyError if it gives none."""
     name, kind = parameter.groups()
     value = values[name].strip()
-    return value if value.endswith(f":{kind}}}") else f"CAST({value}, '{kind}')"
+    return value if value.endswith(f":{kind}}}") else f"CAST({value} AS {kind})"
 
 
 @cache
