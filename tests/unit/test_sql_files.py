@@ -104,6 +104,7 @@ def test_migrations_are_numbered_without_gaps() -> None:
 
 
 def test_a_call_of_a_view_stands_for_its_select() -> None:
+    """Parameters of the call go on as they are, other values get the type of the view's parameter."""
     sql = put_views(
         "SELECT * FROM stale_sessions(touched_since = {touched_since:DateTime64(3, 'UTC')}, "
         "touched_before = '2100-01-01 00:00:00', listed_id = {a:UUID}, after_session_id = {b:UUID}, "
@@ -117,9 +118,11 @@ def test_a_call_of_a_view_stands_for_its_select() -> None:
 
 
 def test_a_parameter_that_a_call_leaves_out_is_an_error() -> None:
+    """It would be asked of the database as a parameter that nobody gave."""
     with pytest.raises(KeyError):
         put_views("SELECT * FROM stale_sessions(listed_id = {a:UUID})")
 
 
 def test_what_is_no_view_stays() -> None:
+    """Functions are called with conditions too."""
     assert put_views("SELECT sum(a = 1), toDate(day = {day:Date})") == "SELECT sum(a = 1), toDate(day = {day:Date})"

@@ -9,7 +9,8 @@ _PACKAGED = Path(__file__).parents[1] / "clickhouse"
 _REPOSITORY = Path(__file__).parents[3] / "clickhouse"
 _names: dict[str, str] = {}
 
-# A view is called with `name = value` pairs; a value holds no parenthesis but in a parameter's type, and no comma that a name comes after.
+# A view is called with `name = value` pairs; a value holds a parenthesis only in the type of a parameter, and no comma
+# that a name comes after.
 _CALL = re.compile(r"\b(\w+)\((\s*\w+ = (?:[^(){}]|\{[^}]*\})+)\)")
 _COMMA = re.compile(r",\s+(?=\w+ = )")
 _PARAMETER = re.compile(r"\{(\w+):((?:\w|\([^}]*\))+)\}")

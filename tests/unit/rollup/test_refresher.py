@@ -37,5 +37,6 @@ async def test_no_fault_ends_the_refresh() -> None:
 
 
 def test_a_clock_set_back_does_not_look_fresh() -> None:
+    """The age is by how much the clock has to catch up; else it is the age of the mark."""
     assert RefreshState(now_ms=1_000, refreshed_until_ms=61_000).freshness_s == 60
     assert RefreshState(now_ms=61_000, refreshed_until_ms=60_000).freshness_s == 1
