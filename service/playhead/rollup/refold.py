@@ -1,5 +1,6 @@
 """Folds sessions whole, from all their events: those that could not go on from their rows, and those miscounted."""
 
+import math
 from uuid import uuid4
 
 import msgspec
@@ -14,11 +15,15 @@ ANY_TIME_MS = 4_102_444_800_000
 
 
 class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """Which sessions: those touched in [since, before) whose rows have not seen all inserts, and those listed."""
+    """Which sessions: those touched in [since, before) whose rows have not seen all inserts, and those listed.
+
+    `most`: there are no more of them than that, so that nobody looks for more once they are refolded.
+    """
 
     touched_since_ms: int = ANY_TIME_MS
     touched_before_ms: int = ANY_TIME_MS
     listed_id: str = NO_BATCH
+    most: float = math.inf
 
 
 class _Watermark(msgspec.Struct, frozen=True):
@@ -44,7 +49,7 @@ async def refold_sessions(store: Store, settings: Settings, choice: Choice) -> i
     refolded = 0
     end = ScopeEnd()
     # Batches go through the sessions once, in the order of their ids: traffic that never rests must not keep the round.
-    while (end := await _refold_batch(store, settings, choice, end)).sessions:
+    while refolded < choice.most and (end := await _refold_batch(store, settings, choice, end)).sessions:
         refolded += end.sessions
     return refolded
 

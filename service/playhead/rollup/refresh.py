@@ -118,8 +118,9 @@ async def _go_on(store: Store, settings: Settings, arrived_after_ns: int, waterm
         await store.execute(query("fold_arrivals"), arrived | part | {"max_events": settings.max_session_events})
     listed_id = str(uuid4())
     await store.execute(query("list_late_sessions"), arrived | {"listed_id": listed_id})
-    if await store.fetch(query("scope_end"), ScopeEnd, {"batch_id": listed_id}):
-        await refold_sessions(store, settings, Choice(listed_id=listed_id))
+    listed = await store.fetch(query("scope_end"), ScopeEnd, {"batch_id": listed_id})
+    if listed:
+        await refold_sessions(store, settings, Choice(listed_id=listed_id, most=listed[0].sessions))
     return arrivals.sessions
 
 
