@@ -155,6 +155,9 @@ SELECT * FROM (WITH
                 WHERE stamped_at > fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
                     AND stamped_at <= fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
                     AND sipHash64(session_id) % CAST(1 AS UInt64) = CAST(0 AS UInt64)
+                    AND (stream_id, session_id) NOT IN (
+                        SELECT stream_id, session_id FROM refold_scope WHERE batch_id = '{{ batch_id }}'
+                    )
             )
         )
         GROUP BY stream_id, session_id
@@ -639,6 +642,9 @@ WITH
                 WHERE stamped_at > fromUnixTimestamp64Nano({{ arrived_after }}, 'UTC')
                     AND stamped_at <= fromUnixTimestamp64Nano({{ arrived_until }}, 'UTC')
                     AND sipHash64(session_id) % {{ slices }} = {{ slice }}
+                    AND (stream_id, session_id) NOT IN (
+                        SELECT stream_id, session_id FROM {{ refold_scope }} WHERE batch_id = '{{ batch_id }}'
+                    )
             )
         )
         GROUP BY stream_id, session_id

@@ -38,6 +38,9 @@ class ScopeEnd(msgspec.Struct, frozen=True):
     stream_id: str = ""
 
 
+NO_SESSION = ScopeEnd()
+
+
 async def read_watermark(store: Store) -> int:
     """Return the instant, in ns of the database's clock, up to which every arrival can be seen from now on."""
     [row] = await store.fetch(query("watermark"), _Watermark)
@@ -47,14 +50,25 @@ async def read_watermark(store: Store) -> int:
 async def refold_sessions(store: Store, settings: Settings, choice: Choice) -> int:
     """Refold the chosen sessions in batches of bounded size, and return how many there were."""
     refolded = 0
-    end = ScopeEnd()
+    end = NO_SESSION
     # Batches go through the sessions once, in the order of their ids: traffic that never rests must not keep the round.
-    while refolded < choice.most and (end := await _refold_batch(store, settings, choice, end)).sessions:
+    while refolded < choice.most:
+        batch_id, end = await scope_batch(store, settings, choice, end)
+        if batch_id == NO_BATCH:
+            break
+        batch = {"batch_id": batch_id, "max_events": settings.max_session_events}
+        await store.execute(query("fold_scope"), batch)
         refolded += end.sessions
     return refolded
 
 
-async def _refold_batch(store: Store, settings: Settings, choice: Choice, after: ScopeEnd) -> ScopeEnd:
+async def scope_batch(
+    store: Store, settings: Settings, choice: Choice, after: ScopeEnd = NO_SESSION
+) -> tuple[str, ScopeEnd]:
+    """Settle which of the chosen sessions after `after` one fold takes on.
+
+    Returns the batch of refold_scope and its end; NO_BATCH where no session is left.
+    """
     batch: dict[str, object] = {"batch_id": str(uuid4())}
     bounds = {
         "watermark_ns": await read_watermark(store),
@@ -66,7 +80,11 @@ async def _refold_batch(store: Store, settings: Settings, choice: Choice, after:
         "after_stream_id": after.stream_id,
     }
     await store.execute(query("scope_stale_sessions"), batch | bounds)
-    ends = await store.fetch(query("scope_end"), ScopeEnd, batch)
-    if ends:
-        await store.execute(query("fold_scope"), batch | {"max_events": settings.max_session_events})
-    return ends[0] if ends else ScopeEnd()
+    end = await scope_end(store, str(batch["batch_id"]))
+    return (str(batch["batch_id"]), end) if end.sessions else (NO_BATCH, end)
+
+
+async def scope_end(store: Store, batch_id: str) -> ScopeEnd:
+    """Return how many sessions a batch of refold_scope has, and the last of them."""
+    ends = await store.fetch(query("scope_end"), ScopeEnd, {"batch_id": batch_id})
+    return ends[0] if ends else NO_SESSION
