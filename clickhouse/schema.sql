@@ -763,7 +763,13 @@ AS WITH
                     os,
                     browser
                 FROM arrivals
-                WHERE (stamped_at > fromUnixTimestamp64Nano({arrived_after:Int64}, 'UTC')) AND (stamped_at <= fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC')) AND ((sipHash64(session_id) % {slices:UInt64}) = {slice:UInt64})
+                WHERE (stamped_at > fromUnixTimestamp64Nano({arrived_after:Int64}, 'UTC')) AND (stamped_at <= fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC')) AND ((sipHash64(session_id) % {slices:UInt64}) = {slice:UInt64}) AND ((stream_id, session_id) NOT IN (
+                    SELECT
+                        stream_id,
+                        session_id
+                    FROM refold_scope
+                    WHERE batch_id = {batch_id:UUID}
+                ))
             )
         )
         GROUP BY
