@@ -80,6 +80,27 @@ async def test_half_a_request_is_closed(service: ServiceProcess, sent: bytes) ->
     assert time.monotonic() - began >= RECEIVE_TIMEOUT_S
 
 
+async def test_requests_sent_together_are_answered_whole_and_in_turn(service: ServiceProcess) -> None:
+    """With a body, without one, to HEAD; the last of them asks to close the connection."""
+    reader, writer = await connect(service)
+    head = b" HTTP/1.1\r\nHost: x\r\n"
+    writer.write(b"GET /analytics/nothing" + head + b"\r\n")
+    writer.write(b"OPTIONS /analytics/events" + head + b"\r\n")
+    writer.write(b"HEAD /analytics/events" + head + b"\r\n")
+    writer.write(b"GET /health/live" + head + b"Connection: close\r\n\r\n")
+    answers = await read_all(reader)
+    writer.close()
+
+    assert [part[:3] for part in answers.split(b"HTTP/1.1 ")[1:]] == [b"404", b"204", b"405", b"200"]
+    first, second, third, last = answers.split(b"HTTP/1.1 ")[1:]
+    for answer in (first, last):
+        told, _, body = answer.partition(b"\r\n\r\n")
+        [length] = [line for line in told.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        assert int(length.partition(b":")[2]) == len(body) > 0
+    assert all(answer.endswith(b"\r\n\r\n") for answer in (second, third))
+    assert b"connection: close" in last.lower()
+
+
 async def test_a_dripped_body_is_closed(service: ServiceProcess) -> None:
     """However steadily it drips."""
     reader, writer = await connect(service)

@@ -78,6 +78,8 @@ def check_media(request: Request, media_types: frozenset[str]) -> bool:
     """Return whether the body is gzip; raises UnsupportedMediaError on what the protocol does not take."""
     if request.content_type not in media_types:
         raise UnsupportedMediaError(f"The Content-Type must be {' or '.join(sorted(media_types))}.")
+    if not request.query_string and "content-encoding" not in request.headers:
+        return False
     encodings = {request.headers.get("content-encoding", "").strip().lower()}
     if request.query_string:
         encodings.add(request.read_query().get("z", "").strip().lower())

@@ -10,7 +10,7 @@ from importlib import resources
 import iptocc
 import maxminddb
 
-from playhead.addresses import Address, Proxies, read_address
+from playhead.addresses import Address, Proxies
 from playhead.errors import SettingsError
 from playhead.settings import Settings
 
@@ -68,13 +68,12 @@ class CountryFinder:
         if settings.mmdb_path:
             self._databases.insert(0, _open_database(settings.mmdb_path))
 
-    def find(self, headers: Mapping[str, str], peer_ip: str | None, timezone: str) -> str:
+    def find(self, headers: Mapping[str, str], peer: Address | None, timezone: str) -> str:
         """Return the ISO 3166 alpha-2 code of the first source that knows one, or "".
 
-        `headers` have lower-case names; `peer_ip` is who connected, None for a local socket; `timezone` is
+        `headers` have lower-case names; `peer` is who connected, None for a local socket; `timezone` is
         an IANA name or "". Headers are believed only if the peer lies within PLAYHEAD_TRUSTED_PROXIES.
         """
-        peer = read_address(peer_ip) if peer_ip else None
         if self._proxies.has(peer) and (country := self._read_headers(headers)):
             return country
         client = self._proxies.find_behind(peer, headers.get("x-forwarded-for", ""))

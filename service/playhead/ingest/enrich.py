@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from playhead.addresses import Address
 from playhead.ingest.country import CountryFinder
 from playhead.ingest.device import AgentReader, Device
 from playhead.settings import Settings
@@ -25,8 +26,8 @@ class Enricher:
         self._countries = CountryFinder(settings)
         self._agents = AgentReader()
 
-    def describe(self, headers: Mapping[str, str], peer_ip: str | None, timezone: str) -> Origin:
-        """Return the origin of a request with `headers` (names in lower case), connected from `peer_ip`.
+    def describe(self, headers: Mapping[str, str], peer: Address | None, timezone: str) -> Origin:
+        """Return the origin of a request with `headers` (names in lower case), connected from `peer`.
 
         `timezone` is the IANA name the sender gave, or ""; it decides where nothing else knows the country.
         """
@@ -35,5 +36,5 @@ class Enricher:
             headers.get("sec-ch-ua-mobile", ""),
             headers.get("sec-ch-ua-platform", ""),
         )
-        country = self._countries.find(headers, peer_ip, timezone)
+        country = self._countries.find(headers, peer, timezone)
         return Origin(country=country, device=agent.device, os=agent.os, browser=agent.browser)

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import msgspec
 
+from playhead.addresses import Address
 from playhead.errors import UnstorableError
 from playhead.ingest.batch import Batch
 from playhead.ingest.buffer import RowBuffer
@@ -35,7 +36,7 @@ from playhead.ingest.writer import StoreSink
 from playhead.settings import Settings
 from playhead.store.contract import Store
 
-NOBODY = Request(method="POST", path="", query_string="", headers={}, peer_ip=None)
+NOBODY = Request(method="POST", path="", query_string="", headers={}, peer=None)
 """Who sent a letter is not kept: of the request there is nothing but what its rows say."""
 
 
@@ -138,5 +139,5 @@ class _KnownOrigin(Enricher):
     def __init__(self, origin: Origin) -> None:
         self._origin = origin
 
-    def describe(self, _headers: Mapping[str, str], _peer_ip: str | None, _timezone: str) -> Origin:
+    def describe(self, _headers: Mapping[str, str], _peer: Address | None, _timezone: str) -> Origin:
         return self._origin

@@ -40,7 +40,7 @@ class IngestLimits:
             _refuse(self._streams.take(stream_id, count), "Too many events for this stream.")
 
     def _find_client(self, request: Request) -> Address | None:
-        return self._proxies.find_client(request.peer_ip, request.headers.get("x-forwarded-for", ""))
+        return self._proxies.find_behind(request.peer, request.headers.get("x-forwarded-for", ""))
 
 
 def _buckets(rate: int, capacity: int) -> TokenBuckets | None:

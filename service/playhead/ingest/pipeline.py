@@ -69,7 +69,7 @@ class Pipeline:
         ):
             return False
         self.limits.take_events({batch.stream_id: len(timestamps)}, request)
-        origin = self.enricher.describe(request.headers, request.peer_ip, batch.timezone)
+        origin = self.enricher.describe(request.headers, request.peer, batch.timezone)
         batch.country, batch.device, batch.os, batch.browser = origin.country, origin.device, origin.os, origin.browser
         line = encode_batch(batch)
         hold = self.resolver.hold(batch.stream_id, batch.client_id, span)
@@ -117,7 +117,7 @@ class Pipeline:
         batch.refuse_rows(rejections)
 
     def _add_origin(self, batch: Batch, request: Request) -> None:
-        origin = self.enricher.describe(request.headers, request.peer_ip, batch.rows[0].timezone)
+        origin = self.enricher.describe(request.headers, request.peer, batch.rows[0].timezone)
         for row in batch.rows:
             row.country = origin.country
             row.device = origin.device

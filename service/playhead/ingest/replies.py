@@ -1,6 +1,7 @@
 """What ingest answers, and how it is sent."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 from litestar.types import Send
@@ -32,12 +33,15 @@ def problem_reply(error: PlayheadError, headers: Mapping[str, str] | None = None
 
 async def send_reply(send: Send, reply: Reply, more_headers: Mapping[str, str]) -> None:
     """Send `reply` with `more_headers`."""
-    headers = [
-        *_SECURITY_HEADERS,
-        *((name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()),
-    ]
-    headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in more_headers.items()]
+    headers = [*_SECURITY_HEADERS]
+    headers += [_encode_header(*header) for header in reply.headers.items()]
+    headers += [_encode_header(*header) for header in more_headers.items()]
     if reply.status != NO_CONTENT:
         headers.append((b"content-length", b"%d" % len(reply.body)))
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+
+
+@lru_cache(256)
+def _encode_header(name: str, value: str) -> tuple[bytes, bytes]:
+    return name.lower().encode(), value.encode("latin-1")

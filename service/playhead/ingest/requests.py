@@ -1,24 +1,29 @@
 """A request's head, as far as ingest reads it."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import parse_qsl
 
 import msgspec
 from litestar.types import HTTPScope
 
+from playhead.addresses import Address, read_address
 from playhead.errors import InvalidRequestError
 
 MAX_QUERY_PARAMETERS = 20
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """The head of one request; header names are in lower case, repeated headers joined by commas."""
+    """The head of one request; header names are in lower case, repeated headers joined by commas.
+
+    `peer` is who connected, read once for all who ask; None: a local socket.
+    """
 
     method: str
     path: str
     query_string: str
     headers: Mapping[str, str]
-    peer_ip: str | None
+    peer: Address | None
 
     @property
     def origin(self) -> str:
@@ -47,7 +52,7 @@ def read_head(scope: HTTPScope) -> Request:
     """Return the head of an ASGI HTTP scope."""
     headers: dict[str, str] = {}
     for raw_name, raw_value in scope["headers"]:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip()
+        name, value = _read_name(raw_name), raw_value.decode("latin-1").strip()
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     client = scope.get("client")
     return Request(
@@ -55,5 +60,10 @@ def read_head(scope: HTTPScope) -> Request:
         path=scope["path"],
         query_string=scope["query_string"].decode("latin-1"),
         headers=headers,
-        peer_ip=client[0] if client else None,
+        peer=read_address(client[0]) if client else None,
     )
+
+
+@lru_cache(256)
+def _read_name(raw_name: bytes) -> str:
+    return raw_name.decode("latin-1").lower()

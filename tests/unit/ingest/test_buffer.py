@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from playhead.errors import StoreRejectedError, StoreUnavailableError, UnavailableError, UnstorableError
-from playhead.ingest.buffer import RowBuffer
+from playhead.ingest.buffer import CROWD, RowBuffer
 from playhead.ingest.writer import StoreSink
 from playhead.settings import Settings
 from tests.unit.ingest.fake_store import FakeStore
@@ -81,6 +81,15 @@ async def test_enough_rows_start_an_insert_at_once(sink: SlowSink) -> None:
 
     async with asyncio.timeout(2):
         await buffer.put(b"x\n", 10)
+    await buffer.stop()
+
+
+async def test_enough_requests_start_an_insert_at_once(sink: SlowSink) -> None:
+    """However few rows they have."""
+    buffer = open_buffer(sink, flush_interval_ms=5000)
+    await asyncio.wait_for(asyncio.gather(*(buffer.put(b"1\n", 1) for _ in range(CROWD))), timeout=1)
+
+    assert (buffer.stats.flushes, buffer.stats.rows) == (1, CROWD)
     await buffer.stop()
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from playhead.addresses import read_address
 from playhead.errors import SettingsError
 from playhead.ingest.country import CountryFinder, read_countries
 from playhead.settings import Settings
@@ -91,15 +92,15 @@ def test_the_first_source_that_knows_decides(
     finder: CountryFinder, headers: dict[str, str], peer_ip: str | None, timezone: str, expected: str
 ) -> None:
     """Header, address and time zone are asked in this order."""
-    assert finder.find(headers, peer_ip, timezone) == expected
+    assert finder.find(headers, read_address(peer_ip) if peer_ip else None, timezone) == expected
 
 
 def test_other_headers_can_be_chosen() -> None:
     """The setting names the headers, in any case, and replaces the usual ones."""
     finder = CountryFinder(Settings(trusted_proxies=PROXIES, country_headers=("X-Geo",)))
 
-    assert finder.find({"x-geo": "PT", "cf-ipcountry": "DE"}, PROXY, "") == "PT"
-    assert finder.find({"cf-ipcountry": "DE"}, PROXY, "") == ""
+    assert finder.find({"x-geo": "PT", "cf-ipcountry": "DE"}, read_address(PROXY), "") == "PT"
+    assert finder.find({"cf-ipcountry": "DE"}, read_address(PROXY), "") == ""
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,7 @@ def test_a_database_goes_before_the_bundled_table(database: Path, peer_ip: str, 
     """The MMDB file is asked first; where it knows no country the bundled table answers; private stays unknown."""
     finder = CountryFinder(Settings(mmdb_path=str(database)))
 
-    assert finder.find({}, peer_ip, "") == expected
+    assert finder.find({}, read_address(peer_ip), "") == expected
 
 
 def test_an_ipv4_database_leaves_ipv6_to_the_table(tmp_path: Path) -> None:
@@ -143,8 +144,8 @@ def test_an_ipv4_database_leaves_ipv6_to_the_table(tmp_path: Path) -> None:
     path = write_mmdb(tmp_path / "v4.mmdb", {"8.8.8.0/24": {"country": {"iso_code": "CH"}}}, ip_version=4)
     finder = CountryFinder(Settings(mmdb_path=str(path)))
 
-    assert finder.find({}, GOOGLE, "") == "CH"
-    assert finder.find({}, GOOGLE_6, "") == "US"
+    assert finder.find({}, read_address(GOOGLE), "") == "CH"
+    assert finder.find({}, read_address(GOOGLE_6), "") == "US"
 
 
 def test_records_of_another_shape_are_no_fault(tmp_path: Path) -> None:
@@ -159,7 +160,7 @@ def test_records_of_another_shape_are_no_fault(tmp_path: Path) -> None:
     )
     finder = CountryFinder(Settings(mmdb_path=str(path)))
 
-    assert [finder.find({}, address, "") for address in (GOOGLE, BRAZIL)] == ["US", "BR"]
+    assert [finder.find({}, read_address(address), "") for address in (GOOGLE, BRAZIL)] == ["US", "BR"]
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
@@ -189,6 +190,6 @@ def test_every_zone_leads_to_a_country_of_the_list() -> None:
 def test_addresses_are_not_logged(finder: CountryFinder, caplog: pytest.LogCaptureFixture) -> None:
     """Finding a country writes nothing anywhere."""
     caplog.set_level(logging.DEBUG)
-    finder.find({"x-forwarded-for": BRAZIL}, PROXY, "")
+    finder.find({"x-forwarded-for": BRAZIL}, read_address(PROXY), "")
 
     assert caplog.text == ""

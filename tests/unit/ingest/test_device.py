@@ -2,6 +2,7 @@
 
 import pytest
 
+from playhead.addresses import read_address
 from playhead.ingest.device import AgentReader
 from playhead.ingest.enrich import Enricher, Origin
 from playhead.settings import Settings
@@ -95,7 +96,7 @@ def test_a_request_is_described_by_its_headers() -> None:
     enricher = Enricher(Settings(trusted_proxies=("127.0.0.1/32",)))
     headers = {"user-agent": TVS[2][0], "cf-ipcountry": "KR", "sec-ch-ua-mobile": "?0"}
 
-    assert enricher.describe(headers, "127.0.0.1", "") == Origin(
+    assert enricher.describe(headers, read_address("127.0.0.1"), "") == Origin(
         country="KR", device="tv", os="webOS", browser="Chrome"
     )
     assert enricher.describe({}, None, "") == Origin(country="", device="unknown", os="", browser="")
