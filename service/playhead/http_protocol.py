@@ -4,69 +4,12 @@ import asyncio
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import (
-    HEADER_RE,
-    HEADER_VALUE_RE,
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from playhead.settings import Settings
 
 GRACE_S = 1.0
 """A body that is late is told so by the application first."""
-
-
-_UNUSUAL_HEADERS = frozenset({b"connection", b"transfer-encoding"})
-"""What decides how an answer is framed."""
-
-
-class _WholeAnswers(RequestResponseCycle):
-    """Sends an answer that is whole and tells its length in one piece: each write is a system call and a packet."""
-
-    _head: Any = None
-
-    async def send(self, message: Any) -> None:
-        """Keep the head until the body is there; whatever is not as usual goes the server's own way."""
-        if message["type"] == "http.response.start" and not self.response_started:
-            self._head = message
-            return
-        head, self._head = self._head, None
-        if head is None:
-            await super().send(message)
-        elif message["type"] != "http.response.body" or not self._send_whole(head, message):
-            await super().send(head)
-            await super().send(message)
-
-    def _send_whole(self, head: Any, message: Any) -> bool:
-        body = message.get("body", b"")
-        if (
-            message.get("more_body", False)
-            or self.disconnected
-            or self.flow.write_paused
-            or not self.keep_alive
-            or self.scope["method"] == "HEAD"
-        ):
-            return False
-        length = None
-        parts = [STATUS_LINE[head["status"]]]
-        for raw_name, value in (*self.default_headers, *head.get("headers", ())):
-            name = raw_name.lower()
-            if name in _UNUSUAL_HEADERS or HEADER_RE.search(name) or HEADER_VALUE_RE.search(value):
-                return False
-            if name == b"content-length":
-                length = int(value)
-            parts += (name, b": ", value, b"\r\n")
-        if length != len(body):
-            return False
-        parts += (b"\r\n", body)
-        self.response_started = self.response_complete = True
-        self.waiting_for_100_continue = self.chunked_encoding = False
-        self.transport.write(b"".join(parts))
-        self.message_event.set()
-        self.on_response()
-        return True
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -118,8 +61,6 @@ class BoundedProtocol(HttpToolsProtocol):
         """Expect the body."""
         self._expect(self.limits.receive_timeout_s + GRACE_S)
         super().on_headers_complete()
-        if self.cycle is not None:
-            self.cycle.__class__ = _WholeAnswers  # Its task, which binds what it sends with, has not begun yet.
 
     def on_message_complete(self) -> None:
         """Expect nothing: the rest is ours to do."""
