@@ -11,7 +11,7 @@ import msgspec
 
 from benchmarks.service import environment
 
-FULL_REFRESH = ("dbt", "build", "--full-refresh")
+FULL_REFRESH = ("dbt", "run", "--full-refresh")
 AGGREGATE = ("job", "run", "aggregate")
 SETTLING_S = 61.0
 """A build believes no version younger than a minute: its writer might still be at it."""

@@ -829,15 +829,23 @@ AS WITH
             accumulator.first_play_ms AS was_first_play_ms,
             accumulator.open_rebuffer_ms AS was_open_rebuffer_ms,
             accumulator.upscale_nanos_ms AS was_upscale_nanos_ms
-        FROM sessions
-        FINAL
-        WHERE (last_week >= (toMonday(toDate(fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC'))) - 7)) AND (NOT is_truncated) AND ((stream_id, session_id) IN (
-            SELECT
+        FROM
+        (
+            SELECT *
+            FROM sessions
+            WHERE (last_week >= (toMonday(toDate(fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC'))) - 7)) AND ((stream_id, session_id) IN (
+                SELECT
+                    stream_id,
+                    session_id
+                FROM arrivals
+                WHERE (stamped_at > fromUnixTimestamp64Nano({arrived_after:Int64}, 'UTC')) AND (stamped_at <= fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC')) AND ((sipHash64(session_id) % {slices:UInt64}) = {slice:UInt64})
+            ))
+            ORDER BY version DESC
+            LIMIT 1 BY
                 stream_id,
                 session_id
-            FROM arrivals
-            WHERE (stamped_at > fromUnixTimestamp64Nano({arrived_after:Int64}, 'UTC')) AND (stamped_at <= fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC')) AND ((sipHash64(session_id) % {slices:UInt64}) = {slice:UInt64})
-        ))
+        )
+        WHERE NOT is_truncated
     ),
     coded AS
     (

@@ -27,8 +27,8 @@ def _fold_macro() -> str:
     """Return the view session_fold with what it reads as arguments too, so that a unit test can give it events."""
     newest = max(sql_folder("migrations").glob("*_view_session_fold.sql"))
     _, _, select = newest.read_text(encoding="utf-8").partition("CREATE OR REPLACE VIEW session_fold AS\n")
-    select = re.sub(r"\bFROM (playback_events|sessions) FINAL\b", r"FROM {{ \1 }}", select)
-    select = re.sub(r"\bFROM (refold_scope|arrivals)\b", r"FROM {{ \1 }}", select)
+    select = re.sub(r"\bFROM playback_events FINAL\b", r"FROM {{ playback_events }}", select)
+    select = re.sub(r"\bFROM (refold_scope|arrivals|sessions)\b", r"FROM {{ \1 }}", select)
     return _macro("session_fold", select, "playback_events", "refold_scope", "arrivals", "sessions")
 
 

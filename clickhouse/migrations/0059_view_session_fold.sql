@@ -103,7 +103,8 @@ WITH
         )
         GROUP BY stream_id, session_id
     ),
-    -- The rows of the sessions that go on, as far as they do not stand for more than what arrived before.
+    -- The rows of the sessions that go on, as far as they do not stand for more than what arrived before. The newest
+    -- are found by sorting: FINAL would first merge all that is there.
     begun AS (
         SELECT
             stream_id AS was_stream_id,
@@ -156,16 +157,21 @@ WITH
             accumulator.first_play_ms AS was_first_play_ms,
             accumulator.open_rebuffer_ms AS was_open_rebuffer_ms,
             accumulator.upscale_nanos_ms AS was_upscale_nanos_ms
-        FROM sessions FINAL
-        WHERE last_week >= toMonday(toDate(fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC'))) - 7
-            AND NOT is_truncated
-            AND (stream_id, session_id) IN (
-                SELECT stream_id, session_id
-                FROM arrivals
-                WHERE stamped_at > fromUnixTimestamp64Nano({arrived_after:Int64}, 'UTC')
-                    AND stamped_at <= fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC')
-                    AND sipHash64(session_id) % {slices:UInt64} = {slice:UInt64}
-            )
+        FROM (
+            SELECT *
+            FROM sessions
+            WHERE last_week >= toMonday(toDate(fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC'))) - 7
+                AND (stream_id, session_id) IN (
+                    SELECT stream_id, session_id
+                    FROM arrivals
+                    WHERE stamped_at > fromUnixTimestamp64Nano({arrived_after:Int64}, 'UTC')
+                        AND stamped_at <= fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC')
+                        AND sipHash64(session_id) % {slices:UInt64} = {slice:UInt64}
+                )
+            ORDER BY version DESC
+            LIMIT 1 BY stream_id, session_id
+        )
+        WHERE NOT is_truncated
     ),
     -- Heartbeats and the like change nothing but how much time is vouched for: once gaps are known they are left out.
     -- What stays: events that do something, and those next to a gap or at the end. Further bits of an event's code:

@@ -1,5 +1,5 @@
--- purpose: list the sessions of which not all that arrived is in their rows, for a refold of the whole: after the others
---   went on from theirs, or before, and then only those without a row
+-- purpose: list the sessions of which not all that arrived is in their rows, for a refold of the whole: before the
+--   others go on from theirs those without a row, and afterwards all
 -- parameters: listed_id UUID: the batch of refold_scope to list them under
 --   arrived_after, arrived_until Int64: stamps in ns of the arrivals that have been gone on with
 --   are_new Bool: only those without a row

@@ -162,7 +162,7 @@ SELECT * FROM (WITH
         )
         GROUP BY stream_id, session_id
     ),
-        begun AS (
+            begun AS (
         SELECT
             stream_id AS was_stream_id,
             session_id AS was_session_id,
@@ -214,16 +214,21 @@ SELECT * FROM (WITH
             accumulator.first_play_ms AS was_first_play_ms,
             accumulator.open_rebuffer_ms AS was_open_rebuffer_ms,
             accumulator.upscale_nanos_ms AS was_upscale_nanos_ms
-        FROM sessions FINAL
-        WHERE last_week >= toMonday(toDate(fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC'))) - 7
-            AND NOT is_truncated
-            AND (stream_id, session_id) IN (
-                SELECT stream_id, session_id
-                FROM arrivals
-                WHERE stamped_at > fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
-                    AND stamped_at <= fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
-                    AND sipHash64(session_id) % CAST(1 AS UInt64) = CAST(0 AS UInt64)
-            )
+        FROM (
+            SELECT *
+            FROM sessions
+            WHERE last_week >= toMonday(toDate(fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC'))) - 7
+                AND (stream_id, session_id) IN (
+                    SELECT stream_id, session_id
+                    FROM arrivals
+                    WHERE stamped_at > fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
+                        AND stamped_at <= fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
+                        AND sipHash64(session_id) % CAST(1 AS UInt64) = CAST(0 AS UInt64)
+                )
+            ORDER BY version DESC
+            LIMIT 1 BY stream_id, session_id
+        )
+        WHERE NOT is_truncated
     ),
                 coded AS (
         SELECT
@@ -556,7 +561,8 @@ SELECT
         || 'player_height UInt32, first_play_ms UInt64, open_rebuffer_ms UInt64, upscale_nanos_ms UInt128)'
     ) AS accumulator
 FROM scored AS m)
-SETTINGS max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0
+SETTINGS
+    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, parallel_view_processing = 1
 {% endmacro %}
 
 
@@ -701,16 +707,21 @@ WITH
             accumulator.first_play_ms AS was_first_play_ms,
             accumulator.open_rebuffer_ms AS was_open_rebuffer_ms,
             accumulator.upscale_nanos_ms AS was_upscale_nanos_ms
-        FROM {{ sessions }}
-        WHERE last_week >= toMonday(toDate(fromUnixTimestamp64Nano({{ arrived_until }}, 'UTC'))) - 7
-            AND NOT is_truncated
-            AND (stream_id, session_id) IN (
-                SELECT stream_id, session_id
-                FROM {{ arrivals }}
-                WHERE stamped_at > fromUnixTimestamp64Nano({{ arrived_after }}, 'UTC')
-                    AND stamped_at <= fromUnixTimestamp64Nano({{ arrived_until }}, 'UTC')
-                    AND sipHash64(session_id) % {{ slices }} = {{ slice }}
-            )
+        FROM (
+            SELECT *
+            FROM {{ sessions }}
+            WHERE last_week >= toMonday(toDate(fromUnixTimestamp64Nano({{ arrived_until }}, 'UTC'))) - 7
+                AND (stream_id, session_id) IN (
+                    SELECT stream_id, session_id
+                    FROM {{ arrivals }}
+                    WHERE stamped_at > fromUnixTimestamp64Nano({{ arrived_after }}, 'UTC')
+                        AND stamped_at <= fromUnixTimestamp64Nano({{ arrived_until }}, 'UTC')
+                        AND sipHash64(session_id) % {{ slices }} = {{ slice }}
+                )
+            ORDER BY version DESC
+            LIMIT 1 BY stream_id, session_id
+        )
+        WHERE NOT is_truncated
     ),
     coded AS (
         SELECT

@@ -126,6 +126,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     # How it is written
     flush_interval_ms: Annotated[int, _meta("How long rows wait for company before an insert.", ge=1, le=5000)] = 100
     flush_rows: Annotated[int, _meta("Rows that start an insert at once.", ge=1)] = 20_000
+    flush_requests: Annotated[int, _meta("Requests that start an insert at once.", ge=1)] = 400
     flush_parallel: Annotated[int, _meta("Inserts under way at once.", ge=1, le=32)] = 2
     buffer_rows: Annotated[int, _meta("Rows that may wait; more is answered 503.", ge=1)] = 200_000
     buffer_bytes: Annotated[int, _meta("Bytes that may wait; more is answered 503.", ge=1024)] = 128 * 1024 * 1024

@@ -16,10 +16,6 @@ from playhead.settings import Settings
 
 RETRY_AFTER_S = 2
 
-CROWD = 400
-"""Requests that start an insert at once: shared by so many, what an insert costs by itself (30 to 50 ms of CPU) is no
-more a request than the rest of its way."""
-
 log = structlog.get_logger()
 
 
@@ -103,7 +99,9 @@ class RowBuffer:
         self.stats.waiting_rows += rows
         self.stats.waiting_bytes += len(lines)
         self._has_rows.set()
-        if self._waiting_rows >= self._settings.flush_rows or len(self._waiting) >= CROWD:
+        # Shared by many requests, what an insert costs by itself is little; to wait for more would only keep them waiting.
+        is_crowd = len(self._waiting) >= self._settings.flush_requests
+        if is_crowd or self._waiting_rows >= self._settings.flush_rows:
             self._is_due.set()
         return stored
 

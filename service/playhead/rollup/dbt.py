@@ -67,7 +67,8 @@ async def show_dbt(settings: Settings, arguments: Sequence[str]) -> int:
     What dbt writes stays in `dbt` of the data folder. Raises StoreUnavailableError where the engine cannot be reached.
     """
     async with open_sql_target(_as_builder(settings)) as target:
-        environment = dbt_environment(settings, target, _data_folder(settings))
+        # Someone waits for it: a mart keeps one core busy, so two are built at a time.
+        environment = dbt_environment(settings, target, _data_folder(settings)) | {"DBT_PLAYHEAD_THREADS": "2"}
         async with _started(arguments, environment, output=None) as process:
             return await process.wait()
 

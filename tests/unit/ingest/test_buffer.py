@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from playhead.errors import StoreRejectedError, StoreUnavailableError, UnavailableError, UnstorableError
-from playhead.ingest.buffer import CROWD, RowBuffer
+from playhead.ingest.buffer import RowBuffer
 from playhead.ingest.writer import StoreSink
 from playhead.settings import Settings
 from tests.unit.ingest.fake_store import FakeStore
@@ -86,10 +86,10 @@ async def test_enough_rows_start_an_insert_at_once(sink: SlowSink) -> None:
 
 async def test_enough_requests_start_an_insert_at_once(sink: SlowSink) -> None:
     """However few rows they have."""
-    buffer = open_buffer(sink, flush_interval_ms=5000)
-    await asyncio.wait_for(asyncio.gather(*(buffer.put(b"1\n", 1) for _ in range(CROWD))), timeout=1)
+    buffer = open_buffer(sink, flush_interval_ms=5000, flush_requests=10)
+    await asyncio.wait_for(asyncio.gather(*(buffer.put(b"1\n", 1) for _ in range(10))), timeout=1)
 
-    assert (buffer.stats.flushes, buffer.stats.rows) == (1, CROWD)
+    assert (buffer.stats.flushes, buffer.stats.rows) == (1, 10)
     await buffer.stop()
 
 
