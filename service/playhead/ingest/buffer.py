@@ -99,7 +99,7 @@ class RowBuffer:
         self.stats.waiting_rows += rows
         self.stats.waiting_bytes += len(lines)
         self._has_rows.set()
-        # Shared by many requests, what an insert costs by itself is little; to wait for more would only keep them waiting.
+        # Shared by so many, what an insert costs by itself is little, and to wait would only keep them waiting.
         is_crowd = len(self._waiting) >= self._settings.flush_requests
         if is_crowd or self._waiting_rows >= self._settings.flush_rows:
             self._is_due.set()
