@@ -147,22 +147,6 @@ async def test_an_insert_under_way_holds_the_watermark(store: ClientStore, what:
     assert await read_session(store, session_id) == [SessionRow(3, is_truncated=False)]
 
 
-async def test_a_fold_under_way_does_not_hold_the_watermark(store: ClientStore) -> None:
-    """It reads events and inserts none: held up by it, another round would leave out what came since."""
-    fold = (
-        "INSERT INTO sessions (session_id) SELECT session_id FROM playback_events "
-        "UNION ALL SELECT generateUUIDv4() FROM numbers(2) WHERE sleepEachRow(1) = 0 AND number > 1"
-    )
-    slow = asyncio.create_task(store.execute(fold))
-    late = False
-    while not slow.done():
-        now_ms = (await read_refresh_state(store)).now_ms
-        late = late or await read_watermark(store) // 1_000_000 < now_ms
-        await asyncio.wait([slow], timeout=0.1)
-    await slow
-    assert not late
-
-
 async def test_freshness_tells_that_the_refresh_stands(store: ClientStore) -> None:
     """While nobody refreshes, freshness_s grows as the clock does, and covers no event that is not in the sessions."""
     session_id = str(uuid4())
