@@ -82,7 +82,7 @@ bench-freshness: $(DEV_STAMP) ## measure how old answers are while 200 000 sessi
 	$(BIN)/python -m benchmarks freshness $(ARGS)
 
 .PHONY: bench-query
-bench-query: $(DEV_STAMP) ## measure answers, a rebuild, a refresh and the disk at 10 and 100 million events; half an hour
+bench-query: $(DEV_STAMP) ## measure answers, a rebuild, a refresh and the disk at 10 and 100 million events
 	$(BIN)/python -m benchmarks query $(ARGS)
 
 .PHONY: bench-aggregation

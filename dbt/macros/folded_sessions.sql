@@ -102,24 +102,32 @@
 {%- endmacro %}
 
 
-{# Settle that a batch takes on a slice of the plan, stale or not, with what is there of its sessions now. #}
+{#
+  Settle that a batch takes on a slice of the plan, stale or not. What the index has of its sessions is read anew, after
+  the watermark: the plan may be older than events up to it, on days that it does not know.
+#}
 {% macro scope_slice(batch_id, slice_id) %}
+  {%- set of_slice -%}
+    select session_id, stream_id from {{ source('playhead', 'refold_scope') }} where batch_id = '{{ slice_id }}'
+  {%- endset -%}
   insert into {{ source('playhead', 'refold_scope') }} (
     batch_id, session_id, stream_id, days, inserted_rows, was_first_day, was_last_day, version
   )
   select
-    '{{ batch_id }}', i.session_id, i.stream_id, i.days, i.inserted_rows, s.was_first_day, s.was_last_day,
+    '{{ batch_id }}', i.session_id, i.stream_id, i.session_days, i.session_rows, s.was_first_day, s.was_last_day,
     {{ read_watermark() }}
-  from {{ source('playhead', 'refold_scope') }} as i
+  from (
+    select session_id, stream_id, groupUniqArrayArray(days) as session_days, sum(inserted_rows) as session_rows
+    from {{ source('playhead', 'session_index') }}
+    where (session_id, stream_id) in ({{ of_slice }})
+    group by session_id, stream_id
+  ) as i
   left join (
     select session_id, stream_id, min(toDate(started_at)) as was_first_day, max(toDate(last_at)) as was_last_day
     from {{ source('playhead', 'sessions') }}
-    where session_id in (
-      select session_id from {{ source('playhead', 'refold_scope') }} where batch_id = '{{ slice_id }}'
-    )
+    where (session_id, stream_id) in ({{ of_slice }})
     group by session_id, stream_id
   ) as s on s.session_id = i.session_id and s.stream_id = i.stream_id
-  where i.batch_id = '{{ slice_id }}'
 {% endmacro %}
 
 

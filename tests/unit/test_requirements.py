@@ -18,7 +18,7 @@ SUITE = """
         need(False, "a browser")
 
     def test_other_skip():
-        pytest.skip("not today")
+        pytest.skip("not today")  # Of the project that this test runs, not of ours.
 
     def test_passes():
         need(True, "nothing")

@@ -97,7 +97,7 @@ class JobRunner:
             await alive
             run = await self._runs.end(run, status, detail)
             await lease.give_back()
-        except Exception:
+        except Exception:  # Raised again: logged too, as nobody waits for a run in the background.
             log.exception("job_end_not_written", job=run.job, run_id=run.run_id)
             raise
         finally:
