@@ -464,8 +464,16 @@ AS WITH
             ((started_ms >= {from_a:Int64}) AND (started_ms < {to_a:Int64})) OR ((started_ms >= {from_b:Int64}) AND (started_ms < {to_b:Int64})) AS is_started,
             if({to_b:Int64} = 0, arrayMap(a -> greatest(a, {from_a:Int64}), s.span_starts_ms), arrayConcat(arrayMap(a -> greatest(a, {from_a:Int64}), s.span_starts_ms), arrayMap(a -> greatest(a, {from_b:Int64}), s.span_starts_ms))) AS clipped_starts_ms,
             if({to_b:Int64} = 0, arrayMap(b -> least(b, {to_a:Int64}), s.span_ends_ms), arrayConcat(arrayMap(b -> least(b, {to_a:Int64}), s.span_ends_ms), arrayMap(b -> least(b, {to_b:Int64}), s.span_ends_ms))) AS clipped_ends_ms
-        FROM sessions AS s
-        FINAL
+        FROM
+        (
+            SELECT *
+            FROM sessions
+            WHERE (((start_week <= toMonday(toDate(fromUnixTimestamp64Milli({to_a:Int64}, 'UTC')) + 2)) AND (last_week >= toMonday(toDate(fromUnixTimestamp64Milli({from_a:Int64}, 'UTC')) - 2))) OR ((start_week <= toMonday(toDate(fromUnixTimestamp64Milli({to_b:Int64}, 'UTC')) + 2)) AND (last_week >= toMonday(toDate(fromUnixTimestamp64Milli({from_b:Int64}, 'UTC')) - 2)) AND ({to_b:Int64} != 0))) AND (({stream_id:String} = '') OR (stream_id = {stream_id:String}))
+            ORDER BY version DESC
+            LIMIT 1 BY
+                stream_id,
+                session_id
+        ) AS s
         ANY LEFT JOIN
         (
             SELECT
@@ -474,48 +482,55 @@ AS WITH
             FROM streams
             FINAL
         ) AS r ON r.stream_id = s.stream_id
-        WHERE (((s.start_week <= toMonday(toDate(fromUnixTimestamp64Milli({to_a:Int64}, 'UTC')) + 2)) AND (s.last_week >= toMonday(toDate(fromUnixTimestamp64Milli({from_a:Int64}, 'UTC')) - 2))) OR ((s.start_week <= toMonday(toDate(fromUnixTimestamp64Milli({to_b:Int64}, 'UTC')) + 2)) AND (s.last_week >= toMonday(toDate(fromUnixTimestamp64Milli({from_b:Int64}, 'UTC')) - 2)) AND ({to_b:Int64} != 0))) AND (((s.started_at < fromUnixTimestamp64Milli({to_a:Int64}, 'UTC')) AND (s.last_at >= fromUnixTimestamp64Milli({from_a:Int64}, 'UTC'))) OR ((s.started_at < fromUnixTimestamp64Milli({to_b:Int64}, 'UTC')) AND (s.last_at >= fromUnixTimestamp64Milli({from_b:Int64}, 'UTC')))) AND ({include_bots:Bool} OR (NOT s.is_bot)) AND (({stream_id:String} = '') OR (s.stream_id = {stream_id:String})) AND (({organizer_id:String} = '') OR (r.organizer_id = {organizer_id:String})) AND (({provider:String} = '') OR (if(s.provider = '', 'unknown', s.provider) = {provider:String})) AND (({country:String} = '') OR (if(s.country = '', 'unknown', s.country) = {country:String})) AND (({device:String} = '') OR (s.device = {device:String}))
+        WHERE (((s.started_at < fromUnixTimestamp64Milli({to_a:Int64}, 'UTC')) AND (s.last_at >= fromUnixTimestamp64Milli({from_a:Int64}, 'UTC'))) OR ((s.started_at < fromUnixTimestamp64Milli({to_b:Int64}, 'UTC')) AND (s.last_at >= fromUnixTimestamp64Milli({from_b:Int64}, 'UTC')))) AND ({include_bots:Bool} OR (NOT s.is_bot)) AND (({organizer_id:String} = '') OR (r.organizer_id = {organizer_id:String})) AND (({provider:String} = '') OR (if(s.provider = '', 'unknown', s.provider) = {provider:String})) AND (({country:String} = '') OR (if(s.country = '', 'unknown', s.country) = {country:String})) AND (({device:String} = '') OR (s.device = {device:String}))
     ),
     cut AS
     (
         SELECT
-            * EXCEPT (clipped_starts_ms, clipped_ends_ms, error_codes),
+            * EXCEPT (clipped_starts_ms, clipped_ends_ms, error_codes, client_id, organizer_id),
+            sipHash64(organizer_id, client_id) AS viewer,
+            sipHash64(stream_id) AS stream_hash,
             arrayFilter((a, b) -> (a < b), clipped_starts_ms, clipped_ends_ms) AS starts_ms,
             arrayFilter((b, a) -> (a < b), clipped_ends_ms, clipped_starts_ms) AS ends_ms,
-            arrayMap((a, b) -> range(intDiv(a, width_ms), intDiv(b - 1, width_ms) + 1), starts_ms, ends_ms) AS span_buckets,
-            arrayFlatten(arrayMap((a, ks) -> arrayMap(k -> greatest(a, k * width_ms), ks), starts_ms, span_buckets)) AS piece_starts,
-            arrayFlatten(arrayMap((b, ks) -> arrayMap(k -> ((k * width_ms) + least(b - (k * width_ms), width_ms)), ks), ends_ms, span_buckets)) AS piece_ends,
-            is_started AND (empty(starts_ms) OR (intDiv(starts_ms[1], width_ms) != intDiv(started_ms, width_ms))) AS is_begin_apart,
-            if(is_begin_apart, arrayPushFront(piece_starts, started_ms), piece_starts) AS fact_starts,
-            if(is_begin_apart, arrayPushFront(piece_ends, started_ms), piece_ends) AS fact_ends,
+            arrayFlatten(arrayMap((a, b) -> range(intDiv(a, width_ms), intDiv(b - 1, width_ms) + 1), starts_ms, ends_ms)) AS span_buckets,
+            intDiv(started_ms, width_ms) AS start_bucket,
+            is_started AND (empty(starts_ms) OR (intDiv(starts_ms[1], width_ms) != start_bucket)) AS is_begin_apart,
+            arrayDistinct(if(is_begin_apart, arrayPushFront(span_buckets, start_bucket), span_buckets)) AS buckets,
             CAST(if((length({dimensions:Array(String)}) = 1) AND (({dimensions:Array(String)}[1]) != 'error_code'), [({dimensions:Array(String)}[1], multiIf(({dimensions:Array(String)}[1]) = 'stream_id', stream_id, ({dimensions:Array(String)}[1]) = 'organizer_id', organizer_id, ({dimensions:Array(String)}[1]) = 'country', country, ({dimensions:Array(String)}[1]) = 'device', device, ({dimensions:Array(String)}[1]) = 'os', os, ({dimensions:Array(String)}[1]) = 'browser', browser, ({dimensions:Array(String)}[1]) = 'player', player_name, ({dimensions:Array(String)}[1]) = 'provider', provider, ''))], arrayConcat(arrayFilter(d -> has({dimensions:Array(String)}, d.1), [('', ''), ('stream_id', stream_id), ('organizer_id', organizer_id), ('country', country), ('device', device), ('os', os), ('browser', browser), ('player', player_name), ('provider', provider)]), if(has({dimensions:Array(String)}, 'error_code'), arrayMap(code -> ('error_code', code), error_codes), []))), 'Array(Tuple(LowCardinality(String), String))') AS fact_dimensions
         FROM clipped
     ),
-    facts_told AS
+    told AS
     (
         SELECT
             *,
-            fact_start,
-            fact_end,
-            arrayJoin(fact_dimensions) AS fact_dimension,
-            intDiv(fact_start, width_ms) * width_ms AS fact_bucket_ms,
-            is_started AND (fact_number = 1) AS is_begin,
+            bucket * width_ms AS session_bucket_ms,
+            session_bucket_ms + width_ms AS bucket_end_ms,
+            arrayConcat(arrayMap(a -> ((2 * greatest(a, session_bucket_ms)) + 1), arrayFilter((a, b) -> ((a < bucket_end_ms) AND (b > session_bucket_ms)), starts_ms, ends_ms)), arrayMap(b -> (2 * least(b, bucket_end_ms)), arrayFilter((b, a) -> ((a < bucket_end_ms) AND (b > session_bucket_ms)), ends_ms, starts_ms))) AS borders,
+            is_started AND (bucket = start_bucket) AS is_begin,
+            intDiv(length(borders), 2) + (is_begin AND is_begin_apart) AS session_facts,
             is_begin AND is_attempt AS is_begun_attempt,
             is_begin AND is_play AS is_begun_play,
-            is_begun_play AND can_report_rebuffering AS is_rebuffering_known,
-            sipHash64(organizer_id, client_id) AS viewer
+            is_begun_play AND can_report_rebuffering AS is_rebuffering_known
         FROM cut
-        ARRAY JOIN
-            fact_starts AS fact_start,
-            fact_ends AS fact_end,
-            arrayEnumerate(fact_starts) AS fact_number
-        WHERE ((fact_dimension.1) != 'organizer_id') OR ((fact_dimension.2) != '')
-    )
+        ARRAY JOIN buckets AS bucket
+    ),
+    told_by_dimension AS
+    (
+        SELECT
+            *,
+            arrayJoin(fact_dimensions) AS fact_dimension,
+            fact_dimension.1 AS fact_dimension_name,
+            fact_dimension.2 AS fact_value
+        FROM told
+        WHERE (fact_dimension_name != 'organizer_id') OR (fact_value != '')
+    ),
+    arraySort(groupArrayArray(borders)) AS sorted_borders,
+    arrayCumSum(border -> if((border % 2) = 1, 1, -1), sorted_borders) AS active_sessions
 SELECT
-    fact_dimension.1 AS dimension,
-    if(((fact_dimension.1) != '') AND ((fact_dimension.2) = ''), 'unknown', fact_dimension.2) AS value,
-    fact_bucket_ms AS bucket_ms,
-    count() AS facts,
+    fact_dimension_name AS dimension,
+    if((fact_dimension_name != '') AND (fact_value = ''), 'unknown', fact_value) AS value,
+    session_bucket_ms AS bucket_ms,
+    sum(session_facts) AS facts,
     countIf(is_begin) AS sessions,
     countIf(is_begun_attempt) AS attempts,
     countIf(is_begun_play) AS plays,
@@ -534,8 +549,8 @@ SELECT
     sumIf(bitrate_kbps_ms, is_begin) AS total_bitrate_kbps_ms,
     countIf(is_begun_attempt AND isNotNull(qoe_score)) AS scored_attempts,
     sumIf(assumeNotNull(qoe_score), is_begun_attempt AND isNotNull(qoe_score)) AS total_score,
-    maxIntersectionsIf(fact_start, fact_end, fact_start < fact_end) AS peak,
-    if(peak = 0, 0, maxIntersectionsPositionIf(fact_start, fact_end, fact_start < fact_end)) AS peak_ms,
+    toUInt64(if(empty(active_sessions), 0, arrayMax(active_sessions))) AS peak,
+    if(peak = 0, 0, intDiv(sorted_borders[indexOf(active_sessions, peak)], 2)) AS peak_ms,
     min(started_ms) AS first_ms,
     max(ended_ms) AS last_event_ms,
     arraySort(groupArrayIf(assumeNotNull(startup_ms), is_begun_play AND isNotNull(startup_ms))) AS startups_ms,
@@ -543,14 +558,15 @@ SELECT
     quantilesDDIf(0.005, 0.5, 0.95)(assumeNotNull(startup_ms), is_begun_play AND isNotNull(startup_ms)) AS startup_quantiles_ms,
     uniqExactIf(viewer, is_begun_attempt) AS viewers,
     arraySort(groupUniqArrayIf(viewer, is_begun_attempt)) AS viewer_hashes,
-    uniqExact(stream_id) AS streams,
-    arraySort(groupUniqArray(sipHash64(stream_id))) AS stream_hashes,
+    uniqExact(stream_hash) AS streams,
+    arraySort(groupUniqArray(stream_hash)) AS stream_hashes,
     minIf((started_ms, session_id), provider != '') AS first_provider_key,
     argMinIf(provider, (started_ms, session_id), provider != '') AS first_provider
-FROM facts_told
+FROM told_by_dimension
 GROUP BY
-    fact_dimension,
-    fact_bucket_ms;
+    fact_dimension_name,
+    fact_value,
+    session_bucket_ms;
 
 CREATE TABLE playback_events
 (
@@ -747,7 +763,13 @@ AS WITH
                     os,
                     browser
                 FROM arrivals
-                WHERE (stamped_at > fromUnixTimestamp64Nano({arrived_after:Int64}, 'UTC')) AND (stamped_at <= fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC')) AND ((sipHash64(session_id) % {slices:UInt64}) = {slice:UInt64})
+                WHERE (stamped_at > fromUnixTimestamp64Nano({arrived_after:Int64}, 'UTC')) AND (stamped_at <= fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC')) AND ((sipHash64(session_id) % {slices:UInt64}) = {slice:UInt64}) AND ((stream_id, session_id) NOT IN (
+                    SELECT
+                        stream_id,
+                        session_id
+                    FROM refold_scope
+                    WHERE batch_id = {batch_id:UUID}
+                ))
             )
         )
         GROUP BY
@@ -807,15 +829,29 @@ AS WITH
             accumulator.first_play_ms AS was_first_play_ms,
             accumulator.open_rebuffer_ms AS was_open_rebuffer_ms,
             accumulator.upscale_nanos_ms AS was_upscale_nanos_ms
-        FROM sessions
-        FINAL
-        WHERE (last_week >= (toMonday(toDate(fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC'))) - 7)) AND (NOT is_truncated) AND ((stream_id, session_id) IN (
-            SELECT
+        FROM
+        (
+            SELECT *
+            FROM sessions
+            WHERE (last_week >= (toMonday(toDate(fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC'))) - 7)) AND ((stream_id, session_id) IN (
+                SELECT
+                    stream_id,
+                    session_id
+                FROM arrivals
+                WHERE (stamped_at > fromUnixTimestamp64Nano({arrived_after:Int64}, 'UTC')) AND (stamped_at <= fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC')) AND ((sipHash64(session_id) % {slices:UInt64}) = {slice:UInt64})
+            )) AND ((stream_id, session_id) NOT IN (
+                SELECT
+                    stream_id,
+                    session_id
+                FROM refold_scope
+                WHERE batch_id = {batch_id:UUID}
+            ))
+            ORDER BY version DESC
+            LIMIT 1 BY
                 stream_id,
                 session_id
-            FROM arrivals
-            WHERE (stamped_at > fromUnixTimestamp64Nano({arrived_after:Int64}, 'UTC')) AND (stamped_at <= fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC')) AND ((sipHash64(session_id) % {slices:UInt64}) = {slice:UInt64})
-        ))
+        )
+        WHERE NOT is_truncated
     ),
     coded AS
     (

@@ -5,7 +5,7 @@
 
 import re
 
-from playhead.store.sql_files import expand, sql_folder, statement
+from playhead.store.sql_files import expand, query, sql_folder, statement
 from tests.stores import repository
 
 MACROS = repository() / "dbt" / "macros" / "service_sql.sql"
@@ -20,15 +20,15 @@ def macros() -> str:
 
 
 def _query_macro(name: str) -> str:
-    return _macro(name, (sql_folder("queries") / f"{name}.sql").read_text(encoding="utf-8"))
+    return _macro(name, query(name))
 
 
 def _fold_macro() -> str:
     """Return the view session_fold with what it reads as arguments too, so that a unit test can give it events."""
     newest = max(sql_folder("migrations").glob("*_view_session_fold.sql"))
     _, _, select = newest.read_text(encoding="utf-8").partition("CREATE OR REPLACE VIEW session_fold AS\n")
-    select = re.sub(r"\bFROM (playback_events|sessions) FINAL\b", r"FROM {{ \1 }}", select)
-    select = re.sub(r"\bFROM (refold_scope|arrivals)\b", r"FROM {{ \1 }}", select)
+    select = re.sub(r"\bFROM playback_events FINAL\b", r"FROM {{ playback_events }}", select)
+    select = re.sub(r"\bFROM (refold_scope|arrivals|sessions)\b", r"FROM {{ \1 }}", select)
     return _macro("session_fold", select, "playback_events", "refold_scope", "arrivals", "sessions")
 
 

@@ -1,10 +1,13 @@
 -- purpose: work out the sessions of a batch whole, from their events
 -- parameters: batch_id UUID, max_events UInt64
 -- reads: session_fold; writes: sessions
+-- The fold's steps are not worth merging: that takes longer than it saves. A table with a view is written by one
+-- thread, which then reads too, unless views are processed in parallel.
 -- Marts take it that a row is there within a minute of its version (mart_builds); a watermark is half of that at most.
 INSERT INTO sessions
 SELECT * FROM session_fold(
     batch_id = {batch_id:UUID}, max_events = {max_events:UInt64}, arrived_after = 0, arrived_until = 0, slice = 0,
     slices = 1
 )
-SETTINGS max_execution_time = 25
+SETTINGS
+    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, parallel_view_processing = 1

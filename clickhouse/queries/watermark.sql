@@ -7,4 +7,8 @@ SELECT toUInt64(toUnixTimestamp64Nano(now64(9, 'UTC')) - if(
     count() = 0, 0, toInt64(1000000000 * least(max(elapsed) * 1.001 + 0.001, 30))
 )) AS watermark_ns
 FROM system.processes
-WHERE query_kind = 'Insert' AND multiSearchAnyCaseInsensitive(query, ['playback_events', 'event_batches'])
+WHERE query_kind = 'Insert'
+    -- Into these: a fold, which only reads them, must not hold up the next one.
+    AND match(
+        query, '(?is)^\\s*(/\\*.*?\\*/\\s*)*INSERT\\s+INTO\\s+(TABLE\\s+)?[^\\s(]*(playback_events|event_batches)'
+    )

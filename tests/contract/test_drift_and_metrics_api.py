@@ -112,6 +112,7 @@ async def test_drift_is_the_platforms(service: RunningService) -> None:
 
 async def test_metrics_follow_what_comes_in(service: RunningService) -> None:
     """Events and requests are counted by what became of them, and nobody is named."""
+    await service.refresh()
     before = await scrape(service)
     now = int(time.time() * 1000)
     events = [{"type": "play", "ts": now, "seq": 1}, {"type": "dance", "ts": now, "seq": 2}]

@@ -147,6 +147,22 @@ async def test_an_insert_under_way_holds_the_watermark(store: ClientStore, what:
     assert await read_session(store, session_id) == [SessionRow(3, is_truncated=False)]
 
 
+async def test_a_fold_under_way_does_not_hold_the_watermark(store: ClientStore) -> None:
+    """It reads events and inserts none: held up by it, another round would leave out what came since."""
+    fold = (
+        "INSERT INTO sessions (session_id) SELECT session_id FROM playback_events "
+        "UNION ALL SELECT generateUUIDv4() FROM numbers(2) WHERE sleepEachRow(1) = 0 AND number > 1"
+    )
+    slow = asyncio.create_task(store.execute(fold))
+    late = False
+    while not slow.done():
+        now_ms = (await read_refresh_state(store)).now_ms
+        late = late or await read_watermark(store) // 1_000_000 < now_ms
+        await asyncio.wait([slow], timeout=0.1)
+    await slow
+    assert not late
+
+
 async def test_freshness_tells_that_the_refresh_stands(store: ClientStore) -> None:
     """While nobody refreshes, freshness_s grows as the clock does, and covers no event that is not in the sessions."""
     session_id = str(uuid4())
@@ -178,6 +194,59 @@ async def test_two_refreshers_at_once(store: ClientStore) -> None:
     for session_id in sessions[:3]:
         assert await read_session(store, session_id) == [SessionRow(1, is_truncated=False)]
     assert await refresh_sessions(store, SETTINGS) == 0
+
+
+class MeetingStore:
+    """A store in which, right before the statement of one number, an event comes in and another round runs whole."""
+
+    def __init__(self, store: ClientStore, meeting: int, late: EventRow) -> None:
+        self.statements = 0
+        self._store = store
+        self._meeting = meeting
+        self._late = late
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    async def _meet(self) -> None:
+        if self.statements == self._meeting:
+            await insert_events(self._store, [self._late])
+            await refresh_sessions(self._store, SETTINGS)
+        self.statements += 1
+
+    async def execute(self, sql: str, parameters: Any = None) -> None:
+        """Run the statement, after the other round if it is its turn."""
+        await self._meet()
+        await self._store.execute(sql, parameters)
+
+    async def fetch(self, sql: str, row_type: Any, parameters: Any = None) -> Any:
+        """Run the question, after the other round if it is its turn."""
+        await self._meet()
+        return await self._store.fetch(sql, row_type, parameters)
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["a new session", "a known session"])
+async def test_another_round_between_any_two_statements(store: ClientStore, *, is_new: bool) -> None:
+    """Wherever a round meets another, every row is the fold of some of the events, and the next has them all."""
+    meeting, statements = 0, 1
+    while meeting < statements:
+        session_id = str(uuid4())
+        began = msgspec.structs.replace(heartbeat(session_id, 1), type=int(EventType.playing))
+        later = [heartbeat(session_id, number + 1, NOW + number * 10_000) for number in (1, 2, 3)]
+        await insert_events(store, [began, later[0]])
+        if not is_new:
+            await refresh_sessions(store, SETTINGS)
+        await insert_events(store, [later[1]])
+        meeting_store = MeetingStore(store, meeting, later[2])
+        await refresh_sessions(meeting_store, SETTINGS)
+        [row] = await read_session(store, session_id)
+        assert await read_playing_ms(store, session_id) == (row.events - 1) * 10_000, meeting
+        await refresh_sessions(store, SETTINGS)
+        assert await read_session(store, session_id) == [SessionRow(4, is_truncated=False)], meeting
+        assert await read_playing_ms(store, session_id) == 30_000, meeting
+        statements = meeting_store.statements
+        meeting += 1
+    assert meeting > 3
 
 
 async def test_many_sessions_are_taken_in_bounded_batches(store: ClientStore) -> None:

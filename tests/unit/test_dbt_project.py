@@ -25,7 +25,7 @@ def test_the_fold_with_its_tables_named_is_the_view() -> None:
         "playback_events": "playback_events FINAL",
         "refold_scope": "refold_scope",
         "arrivals": "arrivals",
-        "sessions": "sessions FINAL",
+        "sessions": "sessions",
         "batch_id": "B",
         "max_events": "{max_events:UInt64}",
         "arrived_after": "{arrived_after:Int64}",

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from playhead.store.sql_files import put_views
+
 CLICKHOUSE = Path(__file__).parents[2] / "clickhouse"
 MIGRATIONS = sorted(CLICKHOUSE.glob("migrations/*.sql"))
 LISTS = {"covered_days", "every_metric", "every_sum"}
@@ -99,3 +101,28 @@ def test_migrations_are_numbered_without_gaps() -> None:
     names = [path.stem for path in MIGRATIONS]
     assert all(re.fullmatch(r"\d{4}(_[a-z]+)+", name) for name in names)
     assert [int(name[:4]) for name in names] == list(range(1, len(names) + 1))
+
+
+def test_a_call_of_a_view_stands_for_its_select() -> None:
+    """Parameters of the call go on as they are, other values get the type of the view's parameter."""
+    sql = put_views(
+        "SELECT * FROM stale_sessions(touched_since = {touched_since:DateTime64(3, 'UTC')}, "
+        "touched_before = '2100-01-01 00:00:00', listed_id = {a:UUID}, after_session_id = {b:UUID}, "
+        "after_stream_id = 'a, b')"
+    )
+    assert "stale_sessions" not in sql
+    assert ">= {touched_since:DateTime64(3, 'UTC')}" in sql
+    assert "< CAST('2100-01-01 00:00:00' AS DateTime64(3, 'UTC'))" in sql
+    assert "{a:UUID}" in sql
+    assert "CAST('a, b' AS String)" in sql
+
+
+def test_a_parameter_that_a_call_leaves_out_is_an_error() -> None:
+    """It would be asked of the database as a parameter that nobody gave."""
+    with pytest.raises(KeyError):
+        put_views("SELECT * FROM stale_sessions(listed_id = {a:UUID})")
+
+
+def test_what_is_no_view_stays() -> None:
+    """Functions are called with conditions too."""
+    assert put_views("SELECT sum(a = 1), toDate(day = {day:Date})") == "SELECT sum(a = 1), toDate(day = {day:Date})"

@@ -14,7 +14,15 @@ import msgspec
 import structlog
 
 from playhead.errors import StoreError
-from playhead.rollup.refold import ANY_TIME_MS, Choice, read_watermark, refold_sessions
+from playhead.rollup.refold import (
+    ANY_TIME_MS,
+    NO_BATCH,
+    Choice,
+    read_watermark,
+    refold_sessions,
+    scope_batch,
+    scope_end,
+)
 from playhead.settings import Settings
 from playhead.store.cluster import shards_of
 from playhead.store.contract import Store
@@ -52,10 +60,13 @@ class RefreshState(msgspec.Struct, frozen=True):
 
     @property
     def freshness_s(self) -> float | None:
-        """Age of the newest data that answers surely include; None before the first refresh."""
+        """Age of the newest data that answers surely include; None before the first refresh.
+
+        Where the database's clock was set back it is by how much: until the clock has caught up, rounds find nothing.
+        """
         if not self.refreshed_until_ms:
             return None
-        return max(self.now_ms - self.refreshed_until_ms, 0) / 1000
+        return abs(self.now_ms - self.refreshed_until_ms) / 1000
 
 
 class _Arrivals(msgspec.Struct, frozen=True):
@@ -107,16 +118,30 @@ async def _go_on(store: Store, settings: Settings, arrived_after_ns: int, waterm
     [arrivals] = await store.fetch(query("count_arrivals"), _Arrivals, arrived)
     if not arrivals.events:
         return 0
+    # Sessions without a row are worked out whole, by the same statement: planning it is most of its cost.
+    new = await _list_sessions(store, arrived, are_new=True)
+    batch_id, _ = await scope_batch(store, settings, new) if new.most else (NO_BATCH, None)
     slices = 1 + arrivals.events // settings.refold_rows
     for number in range(slices):
         # A row has to be there soon after its version, so that a later slice cannot go by an early watermark.
         until_ns = await read_watermark(store) if number else watermark_ns
-        part = {"arrived_until": until_ns, "slice": number, "slices": slices}
+        part = {
+            "arrived_until": until_ns,
+            "slice": number,
+            "slices": slices,
+            "batch_id": NO_BATCH if number else batch_id,
+        }
         await store.execute(query("fold_arrivals"), arrived | part | {"max_events": settings.max_session_events})
-    listed_id = str(uuid4())
-    await store.execute(query("list_late_sessions"), arrived | {"listed_id": listed_id})
-    await refold_sessions(store, settings, Choice(listed_id=listed_id))
+    late = await _list_sessions(store, arrived, are_new=False)
+    await refold_sessions(store, settings, late)
     return arrivals.sessions
+
+
+async def _list_sessions(store: Store, arrived: dict[str, int], *, are_new: bool) -> Choice:
+    """Return those that something arrived for which is not in their rows; `are_new`: only those without a row."""
+    listed_id = str(uuid4())
+    await store.execute(query("list_late_sessions"), arrived | {"listed_id": listed_id, "are_new": are_new})
+    return Choice(listed_id=listed_id, most=(await scope_end(store, listed_id)).sessions)
 
 
 async def _set_mark(store: Store, watermark_ns: int, counted_until_ms: int) -> None:

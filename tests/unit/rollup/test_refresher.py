@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from playhead.errors import StoreUnavailableError
-from playhead.rollup.refresh import Refresher
+from playhead.rollup.refresh import Refresher, RefreshState
 from playhead.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -34,3 +34,9 @@ async def test_no_fault_ends_the_refresh() -> None:
     refresher.start()
     await asyncio.wait_for(store.was_asked_again.wait(), timeout=10)
     await refresher.stop()
+
+
+def test_a_clock_set_back_does_not_look_fresh() -> None:
+    """The age is by how much the clock has to catch up; else it is the age of the mark."""
+    assert RefreshState(now_ms=1_000, refreshed_until_ms=61_000).freshness_s == 60
+    assert RefreshState(now_ms=61_000, refreshed_until_ms=60_000).freshness_s == 1
