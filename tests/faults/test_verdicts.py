@@ -43,9 +43,8 @@ async def test_the_judge_finds_what_is_wrong(stack: Stack) -> None:
 
     one = events[0]
     it = f"stream_id = '{one.stream_id}' AND client_id = '{one.client_id}' AND ts = {one.ts} AND seq = {one.seq}"
-    copy = (
-        f"INSERT INTO playback_events ({COLUMNS}) SELECT {{}} FROM (SELECT {COLUMNS} FROM playback_events FINAL WHERE {it})"
-    )
+    one_row = f"SELECT {COLUMNS} FROM playback_events FINAL WHERE {it}"
+    copy = f"INSERT INTO playback_events ({COLUMNS}) SELECT {{}} FROM ({one_row})"
     await asyncio.to_thread(stack.ask, copy.format("* REPLACE (generateUUIDv4() AS session_id)"))
     assert counts(await judge_events(stack, delivery)) == (0, 0, 1)
     await asyncio.to_thread(stack.ask, copy.format("* REPLACE (seq + 1000 AS seq)") + " LIMIT 1")

@@ -77,7 +77,7 @@ async def test_nothing_is_answered_before_it_is_stored(sink: SlowSink, buffer: R
 
 async def test_enough_rows_start_an_insert_at_once(sink: SlowSink) -> None:
     """Without waiting for the interval."""
-    buffer = open_buffer(sink, flush_interval_ms=5000, flush_rows=10)
+    buffer = open_buffer(sink, flush_interval_ms=600_000, flush_rows=10)
 
     async with asyncio.timeout(20):
         await buffer.put(b"x\n", 10)
