@@ -156,7 +156,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int, _meta("Times a question is asked whose answer got lost, before 503.", ge=1, le=10)
     ] = 3
     query_max_memory_bytes: Annotated[int, _meta("Memory one query may take.", ge=1024 * 1024)] = 4 * 1024**3
-    refresh_interval_s: Annotated[float, _meta("Pause between two refreshes of the sessions.", gt=0, le=60)] = 2.0
+    refresh_interval_s: Annotated[
+        float, _meta("Pause between two refreshes of the sessions, at least.", gt=0, le=60)
+    ] = 2.0
+    fresh_within_s: Annotated[
+        float,
+        _meta("As long as that is kept, the pause grows to twice what a refresh takes; 0: it does not.", ge=0, le=60),
+    ] = 8.0
     refold_rows: Annotated[int, _meta("Inserted rows one step of a refresh takes on at most.", ge=1000)] = 1_000_000
     max_session_events: Annotated[
         int, _meta("Events of a session that count; a longer one is marked truncated.", ge=100)

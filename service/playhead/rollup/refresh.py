@@ -7,6 +7,7 @@ version says up to which arrival it is complete (docs/decisions/0007-go-on-from-
 
 import asyncio
 import contextlib
+import time
 from datetime import UTC, datetime
 from uuid import uuid4
 
@@ -174,10 +175,20 @@ class Refresher:
 
     async def _run(self) -> None:
         while True:
+            started = time.monotonic()
             try:
                 await refresh_sessions(self._store, self._settings)
             except StoreError as error:
                 log.warning("refresh_failed", error=str(error))
             except Exception:  # Whatever it was, the next round may do, and freshness_s tells until then.
                 log.exception("refresh_crashed")
-            await asyncio.sleep(self._settings.refresh_interval_s)
+            await asyncio.sleep(rest_s(time.monotonic() - started, self._settings))
+
+
+def rest_s(round_s: float, settings: Settings) -> float:
+    """Return how many seconds to rest after a round that took `round_s`.
+
+    Most of a round is the same whatever came in, so where rounds take long, fewer leave more for the rest. What comes
+    just after one began waits for two rounds and the rest between them, and that is to stay within `fresh_within_s`.
+    """
+    return max(settings.refresh_interval_s, min(2 * round_s, settings.fresh_within_s - 2 * round_s))

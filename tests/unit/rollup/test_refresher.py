@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from playhead.errors import StoreUnavailableError
-from playhead.rollup.refresh import Refresher, RefreshState
+from playhead.rollup.refresh import Refresher, RefreshState, rest_s
 from playhead.settings import Settings
 
 pytestmark = pytest.mark.anyio
@@ -40,3 +40,10 @@ def test_a_clock_set_back_does_not_look_fresh() -> None:
     """The age is by how much the clock has to catch up; else it is the age of the mark."""
     assert RefreshState(now_ms=1_000, refreshed_until_ms=61_000).freshness_s == 60
     assert RefreshState(now_ms=61_000, refreshed_until_ms=60_000).freshness_s == 1
+
+
+def test_long_rounds_rest_longer_while_answers_stay_fresh() -> None:
+    """The pause is the setting, then twice the round, and the setting again where freshness would suffer."""
+    rests = [rest_s(took, Settings()) for took in (0, 0.5, 1.5, 2, 2.5, 3, 20)]
+    assert rests == [2, 2, 3, 4, 3, 2, 2]
+    assert rest_s(1.5, Settings(fresh_within_s=0)) == 2
