@@ -4,50 +4,82 @@
 --   from_a, to_a, from_b, to_b Int64: in ms, the one period right after the other; 0, 0: no second one
 --   stream_id, organizer_id, provider, country, device String: filters, '' for none; include_bots Bool
 -- reads: sessions, streams
--- Viewers and streams are those of metric_sums, which works out all else too and so is many times as dear.
+-- Viewers and streams are those of metric_sums, which works out all else too and so is many times as dear. FINAL would
+-- be most of the cost of this: so the sessions of one row are taken as they are, and of the few others the newest row.
+-- Spans are long, and only sessions that began before a period need them: to tell whether their streams count.
 SELECT
     if({by:String} != '' AND t.named = '', 'unknown', t.named) AS value,
     t.period AS period,
-    uniqExactIf(t.viewer, t.is_begun AND t.is_attempt) AS viewers,
+    uniqExactIf(sipHash64(r.organizer_id, t.client_id), t.is_begun AND t.is_attempt) AS viewers,
     uniqExact(t.stream_id) AS streams
 FROM (
     SELECT
         s.stream_id AS stream_id,
+        s.client_id AS client_id,
         s.is_attempt AS is_attempt,
-        sipHash64(r.organizer_id, s.client_id) AS viewer,
+        s.is_begun AS is_begun,
+        s.in_period AS period,
+        -- One if for each, since those are settled before anything is read, and a multiIf would have all columns read.
         arrayJoin(if({by:String} = 'error_code', CAST(s.error_codes, 'Array(String)'), [
-            multiIf(
-                {by:String} = 'country', s.country,
-                {by:String} = 'device', s.device,
-                {by:String} = 'os', s.os,
-                {by:String} = 'browser', s.browser,
-                {by:String} = 'player', s.player_name,
-                {by:String} = 'provider', s.provider,
-                ''
+            if({by:String} = 'country', s.country,
+            if({by:String} = 'device', s.device,
+            if({by:String} = 'os', s.os,
+            if({by:String} = 'browser', s.browser,
+            if({by:String} = 'player', s.player_name,
+            if({by:String} = 'provider', s.provider, ''))))))
+        ])) AS named
+    FROM (
+        SELECT reach_columns, TRUE AS is_begun, toUInt8(started_ms < {from_a:Int64}) AS in_period
+        FROM sessions
+        WHERE begun_weeks AND cityHash64(session_id) NOT IN (repeated_sessions)
+        UNION ALL
+        SELECT reach_columns, TRUE AS is_begun, toUInt8(started_ms < {from_a:Int64}) AS in_period
+        FROM (
+            SELECT *
+            FROM sessions
+            WHERE begun_weeks AND cityHash64(session_id) IN (repeated_sessions)
+            ORDER BY version DESC
+            LIMIT 1 BY stream_id, session_id
+        )
+        UNION ALL
+        SELECT reach_columns, FALSE AS is_begun, toUInt8(period) AS in_period
+        FROM (
+            SELECT *
+            FROM sessions
+            WHERE border_weeks AND (stream_id, session_id) IN (
+                SELECT over_border.stream_id, over_border.session_id
+                FROM sessions AS over_border
+                WHERE border_weeks AND (
+                    toUnixTimestamp64Milli(started_at) < {from_a:Int64}
+                    AND toUnixTimestamp64Milli(last_at) >= {from_a:Int64}
+                    OR toUnixTimestamp64Milli(started_at) < {from_b:Int64}
+                    AND toUnixTimestamp64Milli(last_at) >= {from_b:Int64}
+                )
             )
-        ])) AS named,
-        arrayJoin(if({to_b:Int64} = 0, [0], [0, 1])) AS period,
-        if(period = 0, {from_a:Int64}, {from_b:Int64}) AS from_ms,
-        if(period = 0, {to_a:Int64}, {to_b:Int64}) AS to_ms,
-        toUnixTimestamp64Milli(s.started_at) >= from_ms AND toUnixTimestamp64Milli(s.started_at) < to_ms AS is_begun,
-        arrayExists(
-            (a, b) -> greatest(a, from_ms) < least(b, to_ms), s.span_starts_ms, s.span_ends_ms
-        ) AS is_active
-    FROM sessions AS s FINAL
-    LEFT ANY JOIN (SELECT stream_id, organizer_id FROM streams FINAL) AS r ON r.stream_id = s.stream_id
-    WHERE s.start_week <= toMonday(toDate(fromUnixTimestamp64Milli({to_a:Int64}, 'UTC')) + 2)
-        -- Weeks are compared two days wider than asked: no newer version of a row that matters lies outside.
-        AND s.last_week >= toMonday(toDate(fromUnixTimestamp64Milli(
-            if({to_b:Int64} = 0, {from_a:Int64}, {from_b:Int64}), 'UTC'
-        )) - 2)
-        AND s.started_at < fromUnixTimestamp64Milli({to_a:Int64}, 'UTC')
-        AND s.last_at >= fromUnixTimestamp64Milli(if({to_b:Int64} = 0, {from_a:Int64}, {from_b:Int64}), 'UTC')
-        AND ({include_bots:Bool} OR NOT s.is_bot)
-        AND ({stream_id:String} = '' OR s.stream_id = {stream_id:String})
-        AND ({organizer_id:String} = '' OR r.organizer_id = {organizer_id:String})
-        AND ({provider:String} = '' OR if(s.provider = '', 'unknown', s.provider) = {provider:String})
-        AND ({country:String} = '' OR if(s.country = '', 'unknown', s.country) = {country:String})
-        AND ({device:String} = '' OR s.device = {device:String})
+            ORDER BY version DESC
+            LIMIT 1 BY stream_id, session_id
+        )
+        ARRAY JOIN if({to_b:Int64} = 0, [0], [0, 1]) AS period
+        WHERE arrayExists(
+            (a, b) -> greatest(a, if(period = 0, {from_a:Int64}, {from_b:Int64}))
+            < least(b, if(period = 0, {to_a:Int64}, {to_b:Int64})),
+            span_starts_ms,
+            span_ends_ms
+        )
+        AND toUnixTimestamp64Milli(started_at) < if(period = 0, {from_a:Int64}, {from_b:Int64})
+    ) AS s
+    WHERE (
+        NOT s.is_begun
+        OR s.started_ms < {to_a:Int64} AND s.started_ms >= if({to_b:Int64} = 0, {from_a:Int64}, {from_b:Int64})
+    )
+    AND ({include_bots:Bool} OR NOT s.is_bot)
+    AND ({stream_id:String} = '' OR s.stream_id = {stream_id:String})
+    AND ({provider:String} = '' OR if(s.provider = '', 'unknown', s.provider) = {provider:String})
+    AND ({country:String} = '' OR if(s.country = '', 'unknown', s.country) = {country:String})
+    AND ({device:String} = '' OR s.device = {device:String})
 ) AS t
-WHERE t.is_begun OR t.is_active
+LEFT ANY JOIN (SELECT stream_id, organizer_id FROM streams FINAL) AS r ON r.stream_id = t.stream_id
+WHERE {organizer_id:String} = '' OR r.organizer_id = {organizer_id:String}
 GROUP BY value, period
+-- Who has one row and who has more is asked of the same state of the table.
+SETTINGS enable_shared_storage_snapshot_in_query = 1

@@ -65,3 +65,5 @@ WHERE s.stream_id IN {stream_ids:Array(String)}
     < ({before_ms:Int64}, {before_session_id:String})
 ORDER BY s.started_at DESC, session_id DESC, stream_id
 LIMIT {limit:UInt64}
+-- Weeks settle what is read before FINAL merges it, which is what they are wide enough for.
+SETTINGS defer_partition_pruning_after_final = 0

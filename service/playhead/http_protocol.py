@@ -19,7 +19,9 @@ class BoundedProtocol(HttpToolsProtocol):
     _deadline: asyncio.TimerHandle | None = None
     _expected_s: float | None = None
     _is_armed = True
-    _header_bytes = 0
+    _is_in_head = False
+    _received_bytes = 0
+    """Of what came since a request began, at most: its head is no longer than that."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, if there is room for it."""
@@ -32,7 +34,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what came; a request that came whole needs no deadline."""
+        self._received_bytes += len(data)
         super().data_received(data)
+        if self._is_in_head and self._received_bytes > self.limits.max_header_bytes:
+            self.send_400_response("The head of the request is too large.")
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -44,21 +49,15 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Expect a head."""
         super().on_message_begin()
-        self._header_bytes = 0
+        self._is_in_head = True
         self._expect(self.limits.receive_timeout_s)
-
-    def on_url(self, url: bytes) -> None:
-        """Count a part of the URL."""
-        self._count_head(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Count a header."""
-        self._count_head(len(name) + len(value))
-        super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Expect the body."""
+        self._is_in_head = False
+        # Nearly all requests are so small that their heads need not be measured.
+        if self._received_bytes > self.limits.max_header_bytes:
+            self._measure_head()
         self._expect(self.limits.receive_timeout_s + GRACE_S)
         super().on_headers_complete()
 
@@ -67,9 +66,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._expect(None)
         super().on_message_complete()
 
-    def _count_head(self, size: int) -> None:
-        self._header_bytes += size
-        if self._header_bytes > self.limits.max_header_bytes:
+    def _measure_head(self) -> None:
+        size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        if size > self.limits.max_header_bytes:
             raise httptools.HttpParserError("the head of the request is too large")
 
     def _expect(self, within_s: float | None) -> None:
@@ -86,6 +85,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deadline.cancel()
         within_s = self._expected_s
         self._deadline = None if within_s is None else self.loop.call_later(within_s, self._give_up)
+        if within_s is None:
+            self._received_bytes = 0
 
     def _give_up(self) -> Any:
         self._deadline = None
