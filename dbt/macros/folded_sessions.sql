@@ -1,12 +1,17 @@
 {#
   A view over `sessions` that sees to it first that they are up to date with the events, by the statements that the
-  service's refresh uses: those that have changed, or with --full-refresh all of them, in slices of bounded size.
+  service's refresh uses: those that have changed, or with --full-refresh all of them, in slices of bounded size. On a
+  cluster it does not: sessions are folded where they lie, on their shard, which only the service asks by itself.
 #}
 {% materialization folded_sessions, adapter='clickhouse' %}
   {%- set target = this.incorporate(type='view') -%}
   {{ run_hooks(pre_hooks) }}
-  {%- set sessions = refold_every_session() if should_full_refresh() else refold_stale_sessions() -%}
-  {%- do log(this.identifier ~ ': ' ~ sessions ~ ' sessions refolded', info=true) -%}
+  {%- if env_var('DBT_PLAYHEAD_CLUSTER', '') -%}
+    {%- do log(this.identifier ~ ': sessions are left to the refresh of each shard', info=true) -%}
+  {%- else -%}
+    {%- set sessions = refold_every_session() if should_full_refresh() else refold_stale_sessions() -%}
+    {%- do log(this.identifier ~ ': ' ~ sessions ~ ' sessions refolded', info=true) -%}
+  {%- endif %}
   {%- call statement('main') %}{{ get_create_view_as_sql(target, sql) }}{% endcall -%}
   {{ run_hooks(post_hooks) }}
   {{ return({'relations': [target]}) }}

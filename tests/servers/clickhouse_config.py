@@ -34,7 +34,10 @@ SHIPPED_PASSWORDS = {f"PLAYHEAD_{role.upper()}_PASSWORD": user.password for role
 
 @dataclass(frozen=True)
 class ServerConfig:
-    """All that differs between two test servers; `clusters` maps a name to its shards, (host, TCP port), in order."""
+    """All that differs between two test servers; `clusters` maps a name to its shards, (host, TCP port), in order.
+
+    With a `secret` that they share, shards do what they are asked as who asked it, else as the owner.
+    """
 
     folder: Path
     http_port: int
@@ -44,6 +47,7 @@ class ServerConfig:
     clusters: Mapping[str, Sequence[tuple[str, int]]] = field(default_factory=dict)
     host: str = "127.0.0.1"
     max_memory_usage: int = 0
+    secret: str = ""
 
     def write(self) -> Path:
         """Write the files into the folder and return the path of the main one."""
@@ -66,11 +70,14 @@ class ServerConfig:
             "log-level": "information",
             "logger": {"log": str(self.folder / "server.log")},
             "query_log": {"database": "system", "table": "query_log", "flush_interval_milliseconds": 200},
-            "remote_servers": {name: {"shard": self._shards(places)} for name, places in self.clusters.items()},
+            "remote_servers": {name: self._cluster(places) for name, places in self.clusters.items()},
         }
 
+    def _cluster(self, places: Sequence[tuple[str, int]]) -> dict[str, Any]:
+        return ({"secret": self.secret} if self.secret else {}) | {"shard": self._shards(places)}
+
     def _shards(self, places: Sequence[tuple[str, int]]) -> list[dict[str, Any]]:
-        sign_in = {"user": self.owner.name, "password": self.owner.password}
+        sign_in = {} if self.secret else {"user": self.owner.name, "password": self.owner.password}
         return [{"replica": {"host": host, "port": port, **sign_in}} for host, port in places]
 
 

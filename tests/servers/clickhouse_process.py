@@ -60,10 +60,13 @@ class ClickHouseProcess:
         """Return http://user:password@host:port/database, escaped."""
         return user.url(f"{self.host}:{self.http_port}", database)
 
-    def join_cluster(self, name: str, shards: Sequence[tuple[str, int]]) -> None:
-        """Make `shards`, each (host, native port), known as a cluster from the next start on."""
+    def join_cluster(self, name: str, shards: Sequence[tuple[str, int]], secret: str = "") -> None:
+        """Make `shards`, each (host, native port), known as a cluster from the next start on.
+
+        Those who share a `secret` do what they ask of each other as the user who asked, else as the owner.
+        """
         clusters = {**self._config.clusters, name: shards}
-        self._config = replace(self._config, clusters=clusters)
+        self._config = replace(self._config, clusters=clusters, secret=secret)
 
     def limit_query_memory(self, limit_bytes: int) -> None:
         """Let no statement take more memory, from the next start on; 0: any."""

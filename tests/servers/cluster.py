@@ -14,14 +14,14 @@ PORT_ATTEMPTS = 20
 
 
 class ClickHouseCluster:
-    """Two shards, the first of which every URL names."""
+    """Two shards, the first of which every URL names; with a `secret` each works as the user who asked the other."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, secret: str = "") -> None:
         self.shards = _reserve(folder)
         first, second = self.shards
         self._relay = Relay(second.host, second.tcp_port)
         for shard in self.shards:
-            shard.join_cluster(CLUSTER, [(first.host, first.tcp_port), (second.host, self._relay.port)])
+            shard.join_cluster(CLUSTER, [(first.host, first.tcp_port), (second.host, self._relay.port)], secret)
 
     def url(self, database: str = DATABASE, *, user: ServerUser = OWNER) -> str:
         """Return http://user:password@host:port/database of the first shard, escaped."""

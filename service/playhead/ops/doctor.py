@@ -1,5 +1,6 @@
 """`playhead doctor`: looks at everything an operator would look at, and says what to do."""
 
+import itertools
 import json
 import shutil
 import time
@@ -16,6 +17,7 @@ from playhead.ops.metric_families import JobOutcome
 from playhead.rollup.drift_checks import fetch_last_check
 from playhead.rollup.refresh import read_refresh_state
 from playhead.settings import Settings
+from playhead.store.cluster import nodes_of
 from playhead.store.contract import Store
 from playhead.store.prepare import plan_everywhere
 from playhead.store.sql_files import query
@@ -213,26 +215,27 @@ async def _look_at_parts(store: Store, _: Settings) -> AsyncIterator[Finding]:
         SELECT concat(table, ' ', partition) AS name, count() AS most FROM system.parts
         WHERE active AND database = {database:String} GROUP BY table, partition ORDER BY most DESC LIMIT 1
     """
-    for parts in await store.fetch(sql, _Parts, {"database": store.database}):
+    asked = [await node.fetch(sql, _Parts, {"database": node.database}) for node in await nodes_of(store)]
+    for parts in sorted(itertools.chain(*asked), key=lambda parts: parts.most)[-1:]:
         status = _judge(parts.most, PARTS_WARNING, PARTS_FAILURE)
         advice = "" if status == "ok" else "Merges fall behind: raise PLAYHEAD_FLUSH_INTERVAL_MS."
         yield Finding(check="parts", status=status, detail=f"at most {parts.most}, in {parts.name}", advice=advice)
 
 
 async def _look_at_disks(store: Store, _: Settings) -> AsyncIterator[Finding]:
-    for disk in await store.fetch("SELECT name, free_space AS free, total_space AS total FROM system.disks", _Disk):
+    sql = "SELECT name, free_space AS free, total_space AS total FROM system.disks"
+    asked = [await node.fetch(sql, _Disk) for node in await nodes_of(store)]
+    for disk in itertools.chain(*asked):
         if 0 < disk.total < 2**62:
             yield _disk_finding(f"of the database, {disk.name}", disk.free, disk.total)
 
 
 async def _look_at_retention(store: Store, settings: Settings) -> AsyncIterator[Finding]:
     sql = "SELECT name, engine_full AS engine FROM system.tables WHERE database = {database:String}"
-    engines = {row.name: row.engine for row in await store.fetch(sql, _Engine, {"database": store.database})}
-    other = [
-        name
-        for name, column in KEPT_BY.items()
-        if name in engines and f"TTL {column} + toIntervalDay({settings.retention_days})" not in engines[name]
-    ]
+    asked = [await node.fetch(sql, _Engine, {"database": node.database}) for node in await nodes_of(store)]
+    ages = {name: f"TTL {column} + toIntervalDay({settings.retention_days})" for name, column in KEPT_BY.items()}
+    otherwise = {row.name for row in itertools.chain(*asked) if row.name in ages and ages[row.name] not in row.engine}
+    other = [name for name in KEPT_BY if name in otherwise]
     yield Finding(
         check="retention",
         status="warn" if other else "ok",

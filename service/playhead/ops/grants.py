@@ -7,7 +7,7 @@ import msgspec
 from playhead.errors import StoreDeniedError
 from playhead.settings import Settings, variable_of
 from playhead.store.clients import ClientStore
-from playhead.store.cluster import nodes_of
+from playhead.store.cluster import LOCAL_SUFFIX, nodes_of, open_cluster_store
 from playhead.store.contract import Store
 from playhead.store.server import ServerAddress, open_store_at, read_server_address
 from playhead.store.writers import find_bound_writers
@@ -22,19 +22,20 @@ _INGEST = (
 _DBT = (
     *(f"INSERT ON {mart}" for mart in ("stream_daily", "dimension_daily", "dimension_hourly", "viewers_daily")),
     "INSERT ON mart_builds",
-    "INSERT ON refold_scope",
-    "INSERT ON sessions",
     "SELECT ON playback_events",
     "SELECT ON changed_days",
     "SELECT ON system.processes",
     "CREATE VIEW ON fct_sessions",
 )
+_DBT_FOLDS = ("INSERT ON refold_scope", "INSERT ON sessions")
+"""Not on a cluster, where each shard folds its own."""
 _API = (
     *(f"INSERT ON {table}" for table in ("api_keys", "streams", "refold_scope", "sessions", "changed_days")),
     *(f"INSERT ON {table}" for table in ("refresh_marks", "job_runs", "job_leases", "drift_checks")),
     *(f"SELECT ON {table}" for table in ("playback_events", "sessions", "stream_daily", "dead_letters", "api_keys")),
     "SELECT ON system.processes",
 )
+_API_ON_CLUSTER = ("SELECT ON system.clusters", "SHOW TABLES ON system.zookeeper")
 
 
 _NOT_LET_IN = frozenset({192, 193, 194, 516})
@@ -53,17 +54,41 @@ class UserGrants(msgspec.Struct, frozen=True):
 
 
 async def check_grants(settings: Settings) -> list[UserGrants]:
-    """Return what the users in the settings lack, nothing for the embedded engine; raises StoreError."""
+    """Return what the users in the settings lack on any node, nothing for the embedded engine; raises StoreError."""
+    hosts = await _hosts(settings)
     found = []
     for name, needed in _work(settings):
         address = read_server_address(getattr(settings, name))
-        store = open_store_at(address, settings)
-        try:
-            missing = tuple([right for right in needed if not await store.may(right)])
-        finally:
-            await store.close()
-        found.append(UserGrants(variable_of(name), address.user, missing))
+        asked = _everywhere(needed, address.database) if settings.clickhouse_cluster else needed
+        nodes = [msgspec.structs.replace(address, host=host) for host in hosts] or [address]
+        lacking = {right for node in nodes for right in await _lacking(node, settings, asked)}
+        found.append(UserGrants(variable_of(name), address.user, tuple(filter(lacking.__contains__, asked))))
     return found
+
+
+async def _hosts(settings: Settings) -> list[str]:
+    """Return the names of a cluster's nodes; none for one server."""
+    if not settings.clickhouse_cluster:
+        return []
+    store = open_cluster_store(settings)
+    try:
+        return [node.host for node in await store.nodes()]
+    finally:
+        await store.close()
+
+
+def _everywhere(needed: tuple[str, ...], database: str) -> tuple[str, ...]:
+    """Return the rights, and those on tables once more for the database of each shard; views are over all of them."""
+    on_tables = [right for right in needed if " ON system." not in right and not right.startswith("CREATE VIEW")]
+    return needed + tuple(right.replace(" ON ", f" ON {database}{LOCAL_SUFFIX}.") for right in on_tables)
+
+
+async def _lacking(address: ServerAddress, settings: Settings, needed: tuple[str, ...]) -> list[str]:
+    store = open_store_at(address, settings)
+    try:
+        return [right for right in needed if not await store.may(right)]
+    finally:
+        await store.close()
 
 
 async def find_views_that_ask_for_rights(store: Store, settings: Settings) -> list[str]:
@@ -99,7 +124,9 @@ def _work(settings: Settings) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield each URL's setting, and what its user does: one without a URL of its own is done by the first."""
     if not settings.clickhouse_url:
         return
-    narrow = {"clickhouse_ingest_url": _INGEST, "clickhouse_dbt_url": _DBT}
+    dbt = _DBT + (() if settings.clickhouse_cluster else _DBT_FOLDS)
+    narrow = {"clickhouse_ingest_url": _INGEST, "clickhouse_dbt_url": dbt}
     own = {name: needed for name, needed in narrow.items() if getattr(settings, name)}
-    yield "clickhouse_url", _API + tuple(right for name in narrow.keys() - own.keys() for right in narrow[name])
+    api = _API + (_API_ON_CLUSTER if settings.clickhouse_cluster else ())
+    yield "clickhouse_url", api + tuple(right for name in narrow.keys() - own.keys() for right in narrow[name])
     yield from own.items()

@@ -119,6 +119,7 @@ def dbt_environment(settings: Settings, target: ServerAddress, folder: Path) -> 
             "DBT_PLAYHEAD_MAX_THREADS": "0",
             "DBT_PLAYHEAD_MAX_SESSION_EVENTS": str(settings.max_session_events),
             "DBT_PLAYHEAD_RETENTION_DAYS": str(settings.retention_days),
+            "DBT_PLAYHEAD_CLUSTER": settings.clickhouse_cluster,
         }
     )
 

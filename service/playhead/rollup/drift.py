@@ -14,6 +14,7 @@ import msgspec
 from playhead.rollup.drift_checks import DriftReport, Finding, Subject, fetch_last_check, write_findings
 from playhead.rollup.refresh import LOOK_BACK_MS, read_refresh_state
 from playhead.settings import Settings
+from playhead.store.cluster import shards_of
 from playhead.store.contract import Store
 from playhead.store.sql_files import query
 
@@ -87,15 +88,17 @@ async def _first_day(store: Store, settings: Settings) -> date:
 
 
 async def _check_sessions(store: Store, settings: Settings, day: date, first_day: date) -> Finding:
+    """Return what was found of a day's sessions, on each shard of a cluster by itself: they lie whole on one."""
     checked = differing = 0
     examples: list[str] = []
-    async for batch_id, sessions in _slices(store, settings, day, first_day):
-        batch = {"batch_id": batch_id, "suspects_id": str(uuid4())}
-        await store.execute(query("drift_suspects"), batch | {"max_events": settings.max_session_events})
-        [found] = await store.fetch(query("drift_sessions"), _Comparison, batch)
-        checked += sessions
-        differing += found.differing
-        examples.extend(found.examples)
+    for shard in await shards_of(store):
+        async for batch_id, sessions in _slices(shard, settings, day, first_day):
+            batch = {"batch_id": batch_id, "suspects_id": str(uuid4())}
+            await shard.execute(query("drift_suspects"), batch | {"max_events": settings.max_session_events})
+            [found] = await shard.fetch(query("drift_sessions"), _Comparison, batch)
+            checked += sessions
+            differing += found.differing
+            examples.extend(found.examples)
     shown = tuple(sorted(examples)[:MAX_EXAMPLES])
     return Finding(day=day, subject=Subject.SESSIONS, checked=checked, differing=differing, examples=shown)
 

@@ -150,6 +150,7 @@ async def test_the_doctor_finds_the_grants_in_order(migrated: Settings, service:
     findings = await doctor.examine(open_store, migrated)
     assert [finding.status for finding in findings if finding.check == "grants"] == ["ok"] * 3, findings
     assert [finding for finding in findings if finding.check == "passwords"] == []
+    assert not any("privileges" in finding.detail for finding in findings), findings
 
 
 async def test_the_doctor_says_what_a_user_lacks(server: ClickHouseProcess, migrated: Settings) -> None:

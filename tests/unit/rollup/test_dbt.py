@@ -41,6 +41,7 @@ def test_dbt_is_told_where_the_engine_is(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert environment["DBT_PLAYHEAD_SECURE"] == "True"
     assert environment["DBT_PLAYHEAD_DATABASE"] == "analytics"
     assert environment["DBT_ENV_SECRET_PLAYHEAD_PASSWORD"] == "s:cret"
+    assert environment["DBT_PLAYHEAD_CLUSTER"] == ""
     assert not {"PLAYHEAD_ADMIN_KEY", "DBT_TARGET"} & environment.keys()
 
 
