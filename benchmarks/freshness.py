@@ -63,7 +63,7 @@ def add_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sessions", type=int, default=200_000, help="sessions under way (default: 200000)")
     parser.add_argument("--rate", type=float, default=20_000, help="events a second (default: 20000)")
     parser.add_argument("--seconds", type=float, default=180, help="length of each measurement (default: 180)")
-    parser.add_argument("--connections", type=int, default=64, help="connections of the sender (default: 64)")
+    parser.add_argument("--connections", type=int, default=512, help="connections of the sender (default: 512)")
     parser.add_argument("--folder", type=Path, help="where the data goes, and stays (default: a scratch folder)")
     parser.add_argument("--output", type=Path, default=RESULTS / "freshness.json", help="where the result goes")
     parser.set_defaults(run=run)

@@ -28,13 +28,15 @@
     from {{ source('playhead', 'refresh_marks') }}
   {%- endset -%}
   {%- set touched_since = run_query(query).columns[0].values()[0] -%}
+  {%- set listed_id = new_batch_id() -%}
+  {%- do run_query(list_stale_sessions(
+    listed_id=listed_id, touched_since=touched_since, touched_before='2100-01-01 00:00:00'
+  )) -%}
   {%- set state = namespace(sessions=0, is_done=false, session_id='00000000-0000-0000-0000-000000000000', stream_id='') -%}
   {%- for _ in range(100000) if not state.is_done -%}
     {%- set batch_id = new_batch_id() -%}
-    {%- do run_query(scope_stale_sessions(
-      batch_id=batch_id, max_rows=var('events_per_refold'), watermark_ns=read_watermark(),
-      touched_since=touched_since, touched_before='2100-01-01 00:00:00',
-      listed_id='00000000-0000-0000-0000-000000000000',
+    {%- do run_query(scope_listed_sessions(
+      batch_id=batch_id, max_rows=var('events_per_refold'), watermark_ns=read_watermark(), listed_id=listed_id,
       after_session_id=state.session_id, after_stream_id=state.stream_id
     )) -%}
     {%- set ends = run_query(scope_end(batch_id=batch_id)).rows -%}

@@ -12,7 +12,55 @@ WHERE query_kind = 'Insert'
 {% endmacro %}
 
 
-{% macro scope_stale_sessions(batch_id, watermark_ns, touched_since, listed_id, after_session_id, after_stream_id, touched_before, max_rows) %}
+{% macro list_stale_sessions(listed_id, touched_since, touched_before) %}
+INSERT INTO refold_scope (batch_id, session_id, stream_id)
+SELECT '{{ listed_id }}', session_id, stream_id
+FROM (WITH touched AS (
+    SELECT session_id, stream_id
+    FROM session_index
+    WHERE touched_week >= toMonday(toDate('{{ touched_since }}'))
+        AND touched_at >= '{{ touched_since }}'
+    UNION ALL
+    SELECT session_id, toLowCardinality(stream_id) AS stream_id
+    FROM refold_scope
+    WHERE batch_id = CAST('00000000-0000-0000-0000-000000000000' AS UUID)
+)
+SELECT
+    i.session_id AS session_id,
+    i.stream_id AS stream_id,
+    i.session_days AS session_days,
+    i.session_rows AS session_rows,
+    s.was_first_day AS was_first_day,
+    s.was_last_day AS was_last_day,
+    sum(i.session_rows) OVER (ORDER BY i.session_id, i.stream_id ROWS UNBOUNDED PRECEDING) AS rows_so_far
+FROM (
+    SELECT
+        session_id,
+        stream_id,
+        groupUniqArrayArray(days) AS session_days,
+        sum(inserted_rows) AS session_rows
+    FROM session_index
+    WHERE (session_id, stream_id) IN (SELECT session_id, stream_id FROM touched)
+        AND (session_id, stream_id) > (CAST('00000000-0000-0000-0000-000000000000' AS UUID), CAST('' AS String))
+    GROUP BY session_id, stream_id
+    HAVING max(touched_at) < '{{ touched_before }}'
+) AS i
+LEFT JOIN (
+    SELECT
+        session_id,
+        stream_id,
+        argMax(folded_rows, version) AS seen_rows,
+        min(toDate(started_at)) AS was_first_day,
+        max(toDate(last_at)) AS was_last_day
+    FROM sessions
+    WHERE (stream_id, session_id) IN (SELECT stream_id, session_id FROM touched)
+    GROUP BY session_id, stream_id
+) AS s ON s.session_id = i.session_id AND s.stream_id = i.stream_id
+WHERE i.session_rows != s.seen_rows OR CAST('00000000-0000-0000-0000-000000000000' AS UUID) != toUUID('00000000-0000-0000-0000-000000000000'))
+{% endmacro %}
+
+
+{% macro scope_listed_sessions(batch_id, watermark_ns, listed_id, after_session_id, after_stream_id, max_rows) %}
 INSERT INTO refold_scope (batch_id, session_id, stream_id, days, inserted_rows, was_first_day, was_last_day, version)
 SELECT
     '{{ batch_id }}', session_id, stream_id, session_days, session_rows, was_first_day, was_last_day,
@@ -20,8 +68,8 @@ SELECT
 FROM (WITH touched AS (
     SELECT session_id, stream_id
     FROM session_index
-    WHERE touched_week >= toMonday(toDate('{{ touched_since }}'))
-        AND touched_at >= '{{ touched_since }}'
+    WHERE touched_week >= toMonday(toDate(CAST('2100-01-01' AS DateTime64(3, 'UTC'))))
+        AND touched_at >= CAST('2100-01-01' AS DateTime64(3, 'UTC'))
     UNION ALL
     SELECT session_id, toLowCardinality(stream_id) AS stream_id
     FROM refold_scope
@@ -45,7 +93,7 @@ FROM (
     WHERE (session_id, stream_id) IN (SELECT session_id, stream_id FROM touched)
         AND (session_id, stream_id) > ('{{ after_session_id }}', '{{ after_stream_id }}')
     GROUP BY session_id, stream_id
-    HAVING max(touched_at) < '{{ touched_before }}'
+    HAVING max(touched_at) < CAST('2100-01-01' AS DateTime64(3, 'UTC'))
 ) AS i
 LEFT JOIN (
     SELECT

@@ -264,14 +264,17 @@ class BusyStore:
 
     def __init__(self, store: ClientStore) -> None:
         self._store = store
+        self._sessions = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     async def execute(self, sql: str, parameters: Any = None) -> None:
-        """Run the statement, then store an event of a new session and one of a known session."""
+        """Run the statement, then store an event of a new session, whose id is the last so far, and of a known one."""
         await self._store.execute(sql, parameters)
-        await insert_events(self._store, [heartbeat(str(uuid4()), 1), heartbeat(str(UUID(int=1)), uuid4().int % 2**32)])
+        self._sessions += 1
+        new = str(UUID(int=2**128 - 2**32 + self._sessions))
+        await insert_events(self._store, [heartbeat(new, 1), heartbeat(str(UUID(int=1)), uuid4().int % 2**32)])
 
 
 async def test_a_round_ends_although_traffic_goes_on(store: ClientStore) -> None:

@@ -1,6 +1,6 @@
 """Folds sessions whole, from all their events: those that could not go on from their rows, and those miscounted."""
 
-import math
+from collections.abc import Mapping
 from uuid import uuid4
 
 import msgspec
@@ -14,31 +14,24 @@ ANY_TIME_MS = 4_102_444_800_000
 """2100: later than any insert."""
 
 
-class Choice(msgspec.Struct, frozen=True, kw_only=True):
-    """Which sessions: those touched in [since, before) whose rows have not seen all inserts, and those listed.
+class Listed(msgspec.Struct, frozen=True):
+    """Sessions to refold, under a batch of refold_scope, and how many there are."""
 
-    `most`: there are no more of them than that, so that nobody looks for more once they are refolded.
-    """
-
-    touched_since_ms: int = ANY_TIME_MS
-    touched_before_ms: int = ANY_TIME_MS
-    listed_id: str = NO_BATCH
-    most: float = math.inf
+    listed_id: str
+    sessions: int
 
 
 class _Watermark(msgspec.Struct, frozen=True):
     watermark_ns: int
 
 
-class ScopeEnd(msgspec.Struct, frozen=True):
-    """How many sessions a batch of refold_scope has, and the last of them."""
-
+class _ScopeEnd(msgspec.Struct, frozen=True):
     sessions: int = 0
     session_id: str = NO_BATCH
     stream_id: str = ""
 
 
-NO_SESSION = ScopeEnd()
+_NO_SESSION = _ScopeEnd()
 
 
 async def read_watermark(store: Store) -> int:
@@ -47,13 +40,25 @@ async def read_watermark(store: Store) -> int:
     return row.watermark_ns
 
 
-async def refold_sessions(store: Store, settings: Settings, choice: Choice) -> int:
-    """Refold the chosen sessions in batches of bounded size, and return how many there were."""
+async def list_stale_sessions(store: Store, touched_since_ms: int, touched_before_ms: int = ANY_TIME_MS) -> Listed:
+    """List the sessions touched in [since, before) whose rows have not seen all inserts."""
+    bounds = {"touched_since": touched_since_ms / 1000, "touched_before": touched_before_ms / 1000}
+    return await list_sessions(store, "list_stale_sessions", bounds)
+
+
+async def list_sessions(store: Store, name: str, parameters: Mapping[str, object]) -> Listed:
+    """List the sessions that the query `name` finds."""
+    listed_id = str(uuid4())
+    await store.execute(query(name), {**parameters, "listed_id": listed_id})
+    return Listed(listed_id, (await _scope_end(store, listed_id)).sessions)
+
+
+async def refold_sessions(store: Store, settings: Settings, listed: Listed) -> int:
+    """Refold the listed sessions in batches of bounded size, and return how many there were."""
     refolded = 0
-    end = NO_SESSION
-    # Batches go through the sessions once, in the order of their ids: traffic that never rests must not keep the round.
-    while refolded < choice.most:
-        batch_id, end = await scope_batch(store, settings, choice, end)
+    end = _NO_SESSION
+    while refolded < listed.sessions:
+        batch_id, end = await _scope_batch(store, settings, listed, end)
         if batch_id == NO_BATCH:
             break
         batch = {"batch_id": batch_id, "max_events": settings.max_session_events}
@@ -62,29 +67,30 @@ async def refold_sessions(store: Store, settings: Settings, choice: Choice) -> i
     return refolded
 
 
-async def scope_batch(
-    store: Store, settings: Settings, choice: Choice, after: ScopeEnd = NO_SESSION
-) -> tuple[str, ScopeEnd]:
-    """Settle which of the chosen sessions after `after` one fold takes on.
+async def scope_batch(store: Store, settings: Settings, listed: Listed) -> str:
+    """Settle which of the listed sessions one fold takes on: return a batch of refold_scope, NO_BATCH for none."""
+    if not listed.sessions:
+        return NO_BATCH
+    batch_id, _ = await _scope_batch(store, settings, listed, _NO_SESSION)
+    return batch_id
 
-    Returns the batch of refold_scope and its end; NO_BATCH where no session is left.
-    """
+
+async def _scope_batch(store: Store, settings: Settings, listed: Listed, after: _ScopeEnd) -> tuple[str, _ScopeEnd]:
+    """Return the batch of those after `after`, and its end."""
     batch: dict[str, object] = {"batch_id": str(uuid4())}
     bounds = {
         "watermark_ns": await read_watermark(store),
-        "touched_since": choice.touched_since_ms / 1000,
-        "touched_before": choice.touched_before_ms / 1000,
-        "listed_id": choice.listed_id,
+        "listed_id": listed.listed_id,
         "max_rows": settings.refold_rows,
         "after_session_id": after.session_id,
         "after_stream_id": after.stream_id,
     }
-    await store.execute(query("scope_stale_sessions"), batch | bounds)
-    end = await scope_end(store, str(batch["batch_id"]))
+    await store.execute(query("scope_listed_sessions"), batch | bounds)
+    end = await _scope_end(store, str(batch["batch_id"]))
     return (str(batch["batch_id"]), end) if end.sessions else (NO_BATCH, end)
 
 
-async def scope_end(store: Store, batch_id: str) -> ScopeEnd:
+async def _scope_end(store: Store, batch_id: str) -> _ScopeEnd:
     """Return how many sessions a batch of refold_scope has, and the last of them."""
-    ends = await store.fetch(query("scope_end"), ScopeEnd, {"batch_id": batch_id})
-    return ends[0] if ends else NO_SESSION
+    ends = await store.fetch(query("scope_end"), _ScopeEnd, {"batch_id": batch_id})
+    return ends[0] if ends else _NO_SESSION

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import time
 from datetime import UTC, datetime
-from uuid import uuid4
 
 import msgspec
 import structlog
@@ -18,11 +17,12 @@ from playhead.errors import StoreError
 from playhead.rollup.refold import (
     ANY_TIME_MS,
     NO_BATCH,
-    Choice,
+    Listed,
+    list_sessions,
+    list_stale_sessions,
     read_watermark,
     refold_sessions,
     scope_batch,
-    scope_end,
 )
 from playhead.settings import Settings
 from playhead.store.cluster import shards_of
@@ -105,8 +105,8 @@ async def _refresh_shard(store: Store, settings: Settings) -> int:
         touched_since_ms = max((state.counted_until_ms or state.refreshed_until_ms) - LOOK_BACK_MS, 0)
         # Those touched after the watermark are left to the next round, unless there is none before to go on from.
         touched_before_ms = watermark_ns // 1_000_000 - COUNT_MARGIN_MS if is_logged else ANY_TIME_MS
-        choice = Choice(touched_since_ms=touched_since_ms, touched_before_ms=touched_before_ms)
-        worked += await refold_sessions(store, settings, choice)
+        stale = await list_stale_sessions(store, touched_since_ms, touched_before_ms)
+        worked += await refold_sessions(store, settings, stale)
     if worked or is_counted or state.now_ms - state.refreshed_until_ms >= IDLE_MARK_MS:
         counted_until_ms = watermark_ns // 1_000_000 if is_counted else state.counted_until_ms
         await _set_mark(store, watermark_ns, counted_until_ms)
@@ -120,8 +120,8 @@ async def _go_on(store: Store, settings: Settings, arrived_after_ns: int, waterm
     if not arrivals.events:
         return 0
     # Sessions without a row are worked out whole, by the same statement: planning it is most of its cost.
-    new = await _list_sessions(store, arrived, are_new=True)
-    batch_id, _ = await scope_batch(store, settings, new) if new.most else (NO_BATCH, None)
+    new = await _list_late(store, arrived, are_new=True)
+    batch_id = await scope_batch(store, settings, new)
     slices = 1 + arrivals.events // settings.refold_rows
     for number in range(slices):
         # A row has to be there soon after its version, so that a later slice cannot go by an early watermark.
@@ -133,16 +133,14 @@ async def _go_on(store: Store, settings: Settings, arrived_after_ns: int, waterm
             "batch_id": NO_BATCH if number else batch_id,
         }
         await store.execute(query("fold_arrivals"), arrived | part | {"max_events": settings.max_session_events})
-    late = await _list_sessions(store, arrived, are_new=False)
+    late = await _list_late(store, arrived, are_new=False)
     await refold_sessions(store, settings, late)
     return arrivals.sessions
 
 
-async def _list_sessions(store: Store, arrived: dict[str, int], *, are_new: bool) -> Choice:
-    """Return those that something arrived for which is not in their rows; `are_new`: only those without a row."""
-    listed_id = str(uuid4())
-    await store.execute(query("list_late_sessions"), arrived | {"listed_id": listed_id, "are_new": are_new})
-    return Choice(listed_id=listed_id, most=(await scope_end(store, listed_id)).sessions)
+async def _list_late(store: Store, arrived: dict[str, int], *, are_new: bool) -> Listed:
+    """List those that something arrived for which is not in their rows; `are_new`: only those without a row."""
+    return await list_sessions(store, "list_late_sessions", arrived | {"are_new": are_new})
 
 
 async def _set_mark(store: Store, watermark_ns: int, counted_until_ms: int) -> None:
