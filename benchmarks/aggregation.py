@@ -75,7 +75,7 @@ def add_command(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--events", type=int, default=10_000_000, help="events of the history (default: 10 million)")
     parser.add_argument("--rate", type=float, default=20_000.0, help="events a second that come in (default: 20 000)")
     parser.add_argument("--seconds", type=float, default=30.0, help="length of the part without a build (default: 30)")
-    parser.add_argument("--connections", type=int, default=64, help="connections of the load (default: 64)")
+    parser.add_argument("--connections", type=int, default=512, help="connections of the load (default: 512)")
     parser.add_argument("--output", type=Path, default=RESULTS / "aggregation.json", help="where the result goes")
     parser.set_defaults(run=run)
 
