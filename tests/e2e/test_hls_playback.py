@@ -30,7 +30,7 @@ class StreamRow(msgspec.Struct, frozen=True):
     playing_time_s: float
     startup_ms_p50: float | None
     rebuffer_count: int | None
-    error_rate: float
+    error_rate: float | None
     avg_bitrate_kbps: float | None
     peak_concurrent: int
     first_event_at: int
@@ -46,7 +46,7 @@ class StreamList(msgspec.Struct, frozen=True):
 
 
 async def read_row(service: ServiceProcess, stream_id: str, last_reports: list[str]) -> StreamRow:
-    """Return the stream's row once it holds the last records of all its viewers; fails when that takes over 10 s.
+    """Return the stream's row once it holds the last records of all its viewers; fails when that takes too long.
 
     The last record alone does not tell that the other viewers' are there: freshness_s does, since all were answered.
     """
