@@ -7,7 +7,8 @@ from uuid import uuid4
 
 from playhead.simulate.client import Connection
 
-CONNECTIONS = 16
+CONNECTIONS = 256
+"""So many that a batch does not wait for the answer to another."""
 EVENTS = 25
 
 
