@@ -81,5 +81,6 @@ FROM (
 LEFT ANY JOIN (SELECT stream_id, organizer_id FROM streams FINAL) AS r ON r.stream_id = t.stream_id
 WHERE {organizer_id:String} = '' OR r.organizer_id = {organizer_id:String}
 GROUP BY value, period
--- Who has one row and who has more is asked of the same state of the table.
+-- Who has one row and who has more is asked of the same state of the table. Shards of a cluster give no such state: a
+-- session that is folded there in that moment may count under its old value too, in that answer.
 SETTINGS enable_shared_storage_snapshot_in_query = 1

@@ -20,8 +20,10 @@ class BoundedProtocol(HttpToolsProtocol):
     _expected_s: float | None = None
     _is_armed = True
     _is_in_head = False
-    _received_bytes = 0
-    """Of what came since a request began, at most: its head is no longer than that."""
+    _chunk_bytes = 0
+    _first_bytes = 0
+    """What a request began in, which may hold the end of another; its head is at most that and what came later."""
+    _later_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, if there is room for it."""
@@ -34,9 +36,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Read what came; a request that came whole needs no deadline."""
-        self._received_bytes += len(data)
+        self._chunk_bytes = len(data)
+        self._later_bytes += len(data)
         super().data_received(data)
-        if self._is_in_head and self._received_bytes > self.limits.max_header_bytes:
+        if self._is_in_head and self._later_bytes > self.limits.max_header_bytes:
             self.send_400_response("The head of the request is too large.")
         self._arm()
 
@@ -50,13 +53,14 @@ class BoundedProtocol(HttpToolsProtocol):
         """Expect a head."""
         super().on_message_begin()
         self._is_in_head = True
+        self._first_bytes, self._later_bytes = self._chunk_bytes, 0
         self._expect(self.limits.receive_timeout_s)
 
     def on_headers_complete(self) -> None:
         """Expect the body."""
         self._is_in_head = False
         # Nearly all requests are so small that their heads need not be measured.
-        if self._received_bytes > self.limits.max_header_bytes:
+        if self._first_bytes + self._later_bytes > self.limits.max_header_bytes:
             self._measure_head()
         self._expect(self.limits.receive_timeout_s + GRACE_S)
         super().on_headers_complete()
@@ -85,8 +89,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deadline.cancel()
         within_s = self._expected_s
         self._deadline = None if within_s is None else self.loop.call_later(within_s, self._give_up)
-        if within_s is None:
-            self._received_bytes = 0
 
     def _give_up(self) -> Any:
         self._deadline = None

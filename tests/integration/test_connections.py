@@ -124,6 +124,18 @@ async def test_a_large_head_is_refused(service: ServiceProcess) -> None:
         writer.close()
 
 
+async def test_a_head_is_not_measured_by_the_body_before(service: ServiceProcess) -> None:
+    """Where it comes together with the end of a body that is longer than a head may be, and in two parts."""
+    reader, writer = await connect(service)
+    body = b" " * 8000
+    first = b"POST /analytics/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    writer.write(first + b"Content-Length: %d\r\n\r\n" % len(body) + body + b"GET /health/live HTTP/1.1\r\nHo")
+    assert b"400" in await reader.readline()
+    writer.write(b"st: x\r\nConnection: close\r\n\r\n")
+    assert b"HTTP/1.1 200" in await read_all(reader)
+    writer.close()
+
+
 async def test_connections_are_counted(service: ServiceProcess) -> None:
     """Those over the limit are closed at once; when others go, there is room again."""
     async with AsyncExitStack() as open_connections:

@@ -40,7 +40,7 @@ async def read_watermark(store: Store) -> int:
     return row.watermark_ns
 
 
-async def list_stale_sessions(store: Store, touched_since_ms: int, touched_before_ms: int = ANY_TIME_MS) -> Listed:
+async def list_stale_sessions(store: Store, touched_since_ms: int, touched_before_ms: int) -> Listed:
     """List the sessions touched in [since, before) whose rows have not seen all inserts."""
     bounds = {"touched_since": touched_since_ms / 1000, "touched_before": touched_before_ms / 1000}
     return await list_sessions(store, "list_stale_sessions", bounds)
