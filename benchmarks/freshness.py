@@ -92,7 +92,8 @@ def _run_in(folder: Path, options: argparse.Namespace) -> int:
     )
     series = []
     for measure in (_measure_http, _measure_inserts):
-        series.append(measure(folder, options, begun))
+        told = sum(part.events for part in series) // EVENTS_EACH
+        series.append(measure(folder, options, begun, told))
         print("\n".join(_as_lines(series[-1])), flush=True)
     checked = msgspec.json.decode(
         run_module("running", "check", str(folder), str(CHECKED_PARTS), timeout_s=TIMEOUT_S), type=Checked
@@ -116,8 +117,8 @@ def _run_in(folder: Path, options: argparse.Namespace) -> int:
     return 0 if is_right and all(part.is_kept for part in series) else 1
 
 
-def _measure_inserts(folder: Path, options: argparse.Namespace, begun: Begun) -> Series:
-    numbers = (options.sessions, options.rate, begun.begun_ms, options.seconds)
+def _measure_inserts(folder: Path, options: argparse.Namespace, begun: Begun, told: int) -> Series:
+    numbers = (options.sessions, options.rate, begun.begun_ms, told, options.seconds)
     told = run_module("running", "insert", str(folder), *map(str, numbers), timeout_s=TIMEOUT_S)
     inserted = msgspec.json.decode(told, type=Inserted)
     return Series(
@@ -131,11 +132,13 @@ def _measure_inserts(folder: Path, options: argparse.Namespace, begun: Begun) ->
     )
 
 
-def _measure_http(folder: Path, options: argparse.Namespace, begun: Begun) -> Series:
+def _measure_http(folder: Path, options: argparse.Namespace, begun: Begun, told: int) -> Series:
     admin_key = secrets.token_hex(32)
     with running_service(folder, admin_key) as url:
         live_ms = time.time_ns() // 1_000_000
-        audience = Audience(sessions=options.sessions, rate=options.rate, begun_ms=begun.begun_ms, live_ms=live_ms)
+        audience = Audience(
+            sessions=options.sessions, rate=options.rate, begun_ms=begun.begun_ms, live_ms=live_ms, told=told
+        )
         return asyncio.run(_Sender(url, admin_key, audience, options).run())
 
 
@@ -148,7 +151,7 @@ class _Sender:
         self._audience = audience
         self._connections = options.connections
         self._seconds = options.seconds
-        self._batches = iter(range(int(options.rate / EVENTS_EACH * options.seconds)))
+        self._batches = iter(audience.batches(options.seconds))
         self._ack_ms: list[float] = []
         self._errors = 0
 

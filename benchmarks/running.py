@@ -1,6 +1,6 @@
 """Sessions under way: what they told before, what they tell now, and whether their rows are right in the end.
 
-`python -m benchmarks.running begin FOLDER SESSIONS | insert FOLDER SESSIONS RATE SECONDS | check FOLDER PARTS`, with
+`python -m benchmarks.running begin FOLDER SESSIONS | insert FOLDER SESSIONS RATE BEGUN_MS TOLD SECONDS | check FOLDER PARTS`, with
 the service stopped; one JSON line each.
 """
 
@@ -41,9 +41,16 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
     live_ms: int
     """From when they tell more."""
 
+    told: int = 0
+    """How many batches they told in a measurement before, which this one goes on from."""
+
+    def batches(self, seconds: float) -> range:
+        """Return the batches that they tell in so many seconds."""
+        return range(self.told, self.told + int(self.rate / EVENTS_EACH * seconds))
+
     def due_ms(self, batch: int) -> float:
         """When the batch is sent."""
-        return self.live_ms + 1000 * batch * EVENTS_EACH / self.rate
+        return self.live_ms + 1000 * (batch - self.told) * EVENTS_EACH / self.rate
 
     def session(self, batch: int) -> tuple[str, str, str]:
         """Return the stream, session and client that the batch is of."""
@@ -55,7 +62,7 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
     def events(self, batch: int) -> list[tuple[str, int, int]]:
         """Return (type, ts, seq) of the batch's events, which happened since the session's last batch."""
         turn, until_ms = batch // self.sessions, int(self.due_ms(batch))
-        spacing_ms = int(1000 * self.sessions / self.rate)
+        spacing_ms = int(min(1000 * self.sessions / self.rate, (until_ms - self.begun_ms) / EVENTS_EACH))
         return [
             (
                 {4: "rebuffer_start", 5: "rebuffer_end", 9: "quality_change"}.get(number, "heartbeat"),
@@ -119,10 +126,10 @@ async def insert(store: Store, settings: Settings, audience: Audience, seconds: 
     refresher.start()
     insert_ms: list[float] = []
     sampler = asyncio.create_task(_sample(store, seconds))
-    batches = int(audience.rate / EVENTS_EACH * seconds)
+    batches = audience.batches(seconds)
     per_block = max(int(audience.rate / EVENTS_EACH / BLOCKS_PER_SECOND), 1)
     began = time.perf_counter()
-    for first in range(0, batches, per_block):
+    for first in batches[::per_block]:
         await asyncio.sleep(max(audience.due_ms(first + per_block) / 1000 - time.time(), 0))
         rows = [row for batch in range(first, first + per_block) for row in _rows(audience, batch)]
         lines = msgspec.json.Encoder().encode_lines(rows)
@@ -177,9 +184,9 @@ async def _main(command: str, folder: str, *numbers: str) -> bytes:
             case "check":
                 return msgspec.json.encode(await check(store, settings, int(numbers[0])))
             case _:
-                sessions, rate, begun_ms, seconds = (int(float(number)) for number in numbers)
+                sessions, rate, begun_ms, told, seconds = (int(float(number)) for number in numbers)
                 live_ms = time.time_ns() // 1_000_000
-                audience = Audience(sessions=sessions, rate=rate, begun_ms=begun_ms, live_ms=live_ms)
+                audience = Audience(sessions=sessions, rate=rate, begun_ms=begun_ms, live_ms=live_ms, told=told)
                 return msgspec.json.encode(await insert(store, settings, audience, seconds))
     finally:
         await store.close()

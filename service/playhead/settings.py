@@ -162,7 +162,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fresh_within_s: Annotated[
         float,
         _meta("As long as that is kept, the pause grows to twice what a refresh takes; 0: it does not.", ge=0, le=60),
-    ] = 8.0
+    ] = 7.0
     refold_rows: Annotated[int, _meta("Inserted rows one step of a refresh takes on at most.", ge=1000)] = 1_000_000
     max_session_events: Annotated[
         int, _meta("Events of a session that count; a longer one is marked truncated.", ge=100)

@@ -8,6 +8,8 @@ version says up to which arrival it is complete (docs/decisions/0007-go-on-from-
 import asyncio
 import contextlib
 import time
+from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -43,6 +45,9 @@ COUNT_MARGIN_MS = 2_000
 
 IDLE_MARK_MS = 3_000
 """How old the mark may grow while nothing changes."""
+
+REMEMBERED_ROUNDS = 10
+"""The next round may take as long as the longest of so many."""
 
 log = structlog.get_logger()
 
@@ -159,6 +164,7 @@ class Refresher:
         self._store = store
         self._settings = settings
         self._task: asyncio.Task[None] | None = None
+        self._rounds_s: deque[float] = deque([0.0], maxlen=REMEMBERED_ROUNDS)
 
     def start(self) -> None:
         """Begin; the first round starts at once."""
@@ -180,13 +186,16 @@ class Refresher:
                 log.warning("refresh_failed", error=str(error))
             except Exception:  # Whatever it was, the next round may do, and freshness_s tells until then.
                 log.exception("refresh_crashed")
-            await asyncio.sleep(rest_s(time.monotonic() - started, self._settings))
+            self._rounds_s.append(time.monotonic() - started)
+            await asyncio.sleep(rest_s(self._rounds_s, self._settings))
 
 
-def rest_s(round_s: float, settings: Settings) -> float:
-    """Return how many seconds to rest after a round that took `round_s`.
+def rest_s(rounds_s: Sequence[float], settings: Settings) -> float:
+    """Return how many seconds to rest after rounds that took `rounds_s`, the newest last.
 
     Most of a round is the same whatever came in, so where rounds take long, fewer leave more for the rest. What comes
-    just after one began waits for two rounds and the rest between them, and that is to stay within `fresh_within_s`.
+    just after one began waits for it, the rest and the next one, which may take as long as any of the last ones; that
+    is to stay within `fresh_within_s`.
     """
-    return max(settings.refresh_interval_s, min(2 * round_s, settings.fresh_within_s - 2 * round_s))
+    newest_s = rounds_s[-1]
+    return max(settings.refresh_interval_s, min(2 * newest_s, settings.fresh_within_s - newest_s - max(rounds_s)))

@@ -44,6 +44,12 @@ def test_a_clock_set_back_does_not_look_fresh() -> None:
 
 def test_long_rounds_rest_longer_while_answers_stay_fresh() -> None:
     """The pause is the setting, then twice the round, and the setting again where freshness would suffer."""
-    rests = [rest_s(took, Settings()) for took in (0, 0.5, 1.5, 2, 2.5, 3, 20)]
+    rests = [rest_s([took], Settings(fresh_within_s=8)) for took in (0, 0.5, 1.5, 2, 2.5, 3, 20)]
     assert rests == [2, 2, 3, 4, 3, 2, 2]
-    assert rest_s(1.5, Settings(fresh_within_s=0)) == 2
+    assert rest_s([1.5], Settings(fresh_within_s=0)) == 2
+
+
+def test_a_long_round_among_the_last_shortens_the_rest() -> None:
+    """The next one may take as long."""
+    assert rest_s([3.5, 1.5, 1.5], Settings(fresh_within_s=8)) == 3
+    assert rest_s([5.5, 1.5, 1.5], Settings(fresh_within_s=8)) == 2
