@@ -111,12 +111,14 @@
 
 {#
   Settle that a batch takes on a slice of the plan, stale or not. What the index has of its sessions is read anew, after
-  the watermark: the plan may be older than events up to it, on days that it does not know.
+  the watermark: the plan may be older than events up to it, on days that it does not know. Of the rows only weeks are
+  read that may hold one: each has an event of a day that the plan knows, or was a day ahead by its client's clock.
 #}
 {% macro scope_slice(batch_id, slice_id) %}
-  {%- set of_slice -%}
-    select session_id, stream_id from {{ source('playhead', 'refold_scope') }} where batch_id = '{{ slice_id }}'
+  {%- set slice -%}
+    from {{ source('playhead', 'refold_scope') }} where batch_id = '{{ slice_id }}'
   {%- endset -%}
+  {%- set of_slice = 'select session_id, stream_id ' ~ slice -%}
   insert into {{ source('playhead', 'refold_scope') }} (
     batch_id, session_id, stream_id, days, inserted_rows, was_first_day, was_last_day, version
   )
@@ -132,7 +134,9 @@
   left join (
     select session_id, stream_id, min(toDate(started_at)) as was_first_day, max(toDate(last_at)) as was_last_day
     from {{ source('playhead', 'sessions') }}
-    where (session_id, stream_id) in ({{ of_slice }})
+    where start_week <= (select toMonday(toDate(max(arrayMax(days))) + 1) {{ slice }})
+      and last_week >= (select toMonday(toDate(min(arrayMin(days))) - 1) {{ slice }})
+      and (session_id, stream_id) in ({{ of_slice }})
     group by session_id, stream_id
   ) as s on s.session_id = i.session_id and s.stream_id = i.stream_id
 {% endmacro %}
