@@ -64,6 +64,7 @@ class RowBuffer:
         self._settings = settings
         self._waiting: list[_Chunk] = []
         self._waiting_rows = 0
+        self._requests_under_way = 0
         self._is_stopping = False
         self._has_rows = asyncio.Event()
         self._is_due = asyncio.Event()
@@ -99,8 +100,9 @@ class RowBuffer:
         self.stats.waiting_rows += rows
         self.stats.waiting_bytes += len(lines)
         self._has_rows.set()
-        # Shared by so many, what an insert costs by itself is little, and to wait would only keep them waiting.
-        is_crowd = len(self._waiting) >= self._settings.flush_requests
+        # Shared by so many, what an insert costs by itself is little, and to wait would only keep them waiting. Where
+        # one with more is under way, as many are likely to come before it ends.
+        is_crowd = len(self._waiting) >= max(self._settings.flush_requests, self._requests_under_way)
         if is_crowd or self._waiting_rows >= self._settings.flush_rows:
             self._is_due.set()
         return stored
@@ -147,12 +149,14 @@ class RowBuffer:
 
     async def _flush(self, chunks: Sequence[_Chunk]) -> None:
         started = time.monotonic()
+        self._requests_under_way += len(chunks)
         try:
             await self._write(chunks)
         except Exception:  # Whatever it was, those who wait must hear of it and the next flush go on.
             log.exception("flush_failed")
             self._give_up(chunks)
         finally:
+            self._requests_under_way -= len(chunks)
             self._count(chunks, time.monotonic() - started)
 
     async def _write(self, chunks: Sequence[_Chunk]) -> None:

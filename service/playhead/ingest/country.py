@@ -4,6 +4,7 @@ Addresses are looked at and forgotten: nothing here keeps one, logs one or cache
 """
 
 import ipaddress
+from bisect import bisect_right
 from collections.abc import Callable, Mapping
 from importlib import resources
 
@@ -30,12 +31,14 @@ _NOT_PUBLIC_NETWORKS = tuple(
     )
 )
 _NOT_PUBLIC = {
-    version: tuple(
-        (int(network[0]), int(network[-1])) for network in _NOT_PUBLIC_NETWORKS if network.version == version
+    version: (
+        [int(network[0]) for network in _NOT_PUBLIC_NETWORKS if network.version == version],
+        [int(network[-1]) for network in _NOT_PUBLIC_NETWORKS if network.version == version],
     )
     for version in (4, 6)
 }
-"""Own, local and carrier networks. `ip.is_global` knows more of them, but it caches the addresses asked for."""
+"""First and last addresses of own, local and carrier networks, in order. `ip.is_global` knows more of them, but it
+caches the addresses asked for."""
 
 _OWN_COUNTRY_OF_ALIAS = {
     "Africa/Asmera": "ER",
@@ -84,7 +87,9 @@ class CountryFinder:
 
     def _locate(self, address: Address) -> str:
         number = int(address)
-        if any(first <= number <= last for first, last in _NOT_PUBLIC[address.version]):
+        firsts, lasts = _NOT_PUBLIC[address.version]
+        before = bisect_right(firsts, number)
+        if before and number <= lasts[before - 1]:
             return ""
         return next((code for ask in self._databases if (code := self._check(ask(address)))), "")
 
