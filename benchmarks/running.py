@@ -1,7 +1,7 @@
 """Sessions under way: what they told before, what they tell now, and whether their rows are right in the end.
 
-`python -m benchmarks.running begin FOLDER SESSIONS | insert FOLDER SESSIONS RATE BEGUN_MS TOLD SECONDS | check FOLDER PARTS`, with
-the service stopped; one JSON line each.
+`python -m benchmarks.running begin FOLDER SESSIONS | insert FOLDER SESSIONS RATE BEGUN_MS TOLD SECONDS | check FOLDER
+PARTS`, with the service stopped; one JSON line each.
 """
 
 import asyncio

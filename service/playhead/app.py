@@ -52,7 +52,7 @@ def create_app(
     *,
     ingest_store: Store | None = None,
     is_first_worker: bool = True,
-) -> ASGIApp:
+) -> "Service":
     """Return the ASGI application; its lifespan migrates the database and runs what is in the background.
 
     `ingest_store` is the same database for events alone, as a user who may do no more; else `store` is.
@@ -101,7 +101,7 @@ def create_app(
         "metrics": metrics,
         "read_ingest": read_ingest,
     }
-    return _split(ingest, with_security_headers(_create_admin(door, parts, lifespan)))
+    return Service(ingest, with_security_headers(_create_admin(door, parts, lifespan)))
 
 
 def _create_admin(
@@ -132,13 +132,20 @@ def _provide(part: object) -> Provide:
     return Provide(lambda: part, sync_to_thread=False)
 
 
-def _split(ingest: IngestApp, admin: ASGIApp) -> ASGIApp:
-    """Return an app in which ingest stands beside the admin app: no guard of the one is on the way to the other."""
+class Service:
+    """The ASGI application: ingest beside the admin app, so that no guard of the one is on the way to the other.
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    `shortcut` is for an HTTP server that can do without ASGI where a request is a usual one.
+    """
+
+    def __init__(self, ingest: IngestApp, admin: ASGIApp) -> None:
+        self.shortcut = ingest.shortcut
+        self._ingest = ingest
+        self._admin = admin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand a request to the one or the other."""
         if scope["type"] == ScopeType.HTTP and scope["path"].startswith("/analytics/"):
-            await ingest(scope, receive, send)
+            await self._ingest(scope, receive, send)
         else:
-            await admin(scope, receive, send)
-
-    return app
+            await self._admin(scope, receive, send)

@@ -1,21 +1,44 @@
-"""The HTTP server's connections, with what it lacks: a bound on their number, and deadlines on what they send."""
+"""The HTTP server's connections, with what it lacks: a bound on their number, deadlines on what they send, a short way.
+
+The short way is that of the usual request, a batch that comes in one piece: it is handed to ingest as it is, where
+ASGI would make a task and five messages of it, most of what the request costs (docs/performance.md).
+"""
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from playhead.ingest.shortcut import PATH, Shortcut
 from playhead.settings import Settings
+
+_SHORT_URL = PATH.encode()
 
 GRACE_S = 1.0
 """A body that is late is told so by the application first."""
+
+
+class _ShortCycle:
+    """A request on the short way, as far as the server looks at one: whether it is over, and what comes after it."""
+
+    def __init__(self, *, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+        self.response_complete = False
+        self.disconnected = False
+        self.message_event = self
+
+    def set(self) -> None:
+        """Wake nobody: nobody waits for more of the request."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
     """Closes connections over the limit, and those whose request does not come: half-sent, dripped, endless."""
 
     limits: Settings
+    shortcut: Shortcut
+    _short_body: bytearray | None = None
+    """What came so far of the body of a request that may take the short way; None: it does not."""
     _deadline: asyncio.TimerHandle | None = None
     _expected_s: float | None = None
     _is_armed = True
@@ -41,6 +64,8 @@ class BoundedProtocol(HttpToolsProtocol):
         super().data_received(data)
         if self._is_in_head and self._later_bytes > self.limits.max_header_bytes:
             self.send_400_response("The head of the request is too large.")
+        elif self._short_body is not None and not self.transport.is_closing():
+            self._take_the_long_way()
         self._arm()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -63,12 +88,73 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._first_bytes + self._later_bytes > self.limits.max_header_bytes:
             self._measure_head()
         self._expect(self.limits.receive_timeout_s + GRACE_S)
-        super().on_headers_complete()
+        if self._may_be_short():
+            self._short_body = bytearray()
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        if self._short_body is None:
+            super().on_body(body)
+        else:
+            self._short_body += body
 
     def on_message_complete(self) -> None:
         """Expect nothing: the rest is ours to do."""
         self._expect(None)
+        if self._short_body is not None:
+            if self._take_shortcut(bytes(self._short_body)):
+                return
+            self._take_the_long_way()
         super().on_message_complete()
+
+    def _may_be_short(self) -> bool:
+        """Tell whether a head is that of a usual request, and nothing before it is still under way."""
+        before: RequestResponseCycle | None = self.cycle  # Its declared type leaves out that there may be none yet.
+        return (
+            self.url == _SHORT_URL
+            and self.parser.get_method() == b"POST"
+            and self.parser.get_http_version() == "1.1"
+            and not self.expect_100_continue
+            and not self.parser.should_upgrade()
+            and not self.flow.write_paused
+            and (before is None or before.response_complete)
+        )
+
+    def _take_shortcut(self, body: bytes) -> bool:
+        cycle = _ShortCycle(keep_alive=self.parser.should_keep_alive())
+        before, self.cycle = self.cycle, cast("RequestResponseCycle", cycle)
+        client_ip = self.client[0] if self.client else None
+
+        def answer(head: bytes, body: bytes) -> None:
+            self._answer(cycle, head, body)
+
+        if self.shortcut.take(self.headers, client_ip, body, answer):
+            self._short_body = None
+            return True
+        self.cycle = before
+        return False
+
+    def _take_the_long_way(self) -> None:
+        """Let the server have what came, of which it knows nothing yet."""
+        body, self._short_body = self._short_body, None
+        super().on_headers_complete()
+        if body:
+            super().on_body(bytes(body))
+
+    def _answer(self, cycle: _ShortCycle, head: bytes, body: bytes) -> None:
+        """Send the answer to a request on the short way as the server would: in one write, with its own headers."""
+        cycle.response_complete = True
+        if cycle.disconnected or self.transport.is_closing():
+            return
+        own = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
+        if not cycle.keep_alive:
+            own += b"connection: close\r\n"
+        self.transport.write(b"%b%b\r\n%b" % (head, own, body))
+        if not cycle.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
 
     def _measure_head(self) -> None:
         size = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
@@ -96,6 +182,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.abort()
 
 
-def bounded_protocol(settings: Settings) -> type[BoundedProtocol]:
-    """Return the protocol class that keeps the settings' limits."""
-    return type("BoundedProtocol", (BoundedProtocol,), {"limits": settings})
+def bounded_protocol(settings: Settings, shortcut: Shortcut) -> type[BoundedProtocol]:
+    """Return the protocol class that keeps the settings' limits and hands usual requests to `shortcut`."""
+    return type("BoundedProtocol", (BoundedProtocol,), {"limits": settings, "shortcut": shortcut})

@@ -26,7 +26,7 @@ from playhead.store.sql_endpoint import SqlEndpoint, ensure_token
 from playhead.store.sql_target import open_sql_target
 from playhead.workers import Supervisor, WorkerPlace
 
-GC_THRESHOLDS = (20_000, 20, 100)
+GC_THRESHOLDS = (100_000, 20, 100)
 """Requests under way are thousands of objects, which the defaults look at again and again (docs/performance.md)."""
 
 
@@ -171,7 +171,7 @@ def _serve_here(settings: Settings, place: WorkerPlace | None = None) -> None:
         log_config=None,
         server_header=False,
         proxy_headers=False,
-        http=bounded_protocol(settings),
+        http=bounded_protocol(settings, app.shortcut),
         ws="none",
         timeout_keep_alive=settings.keep_alive_s,
         timeout_graceful_shutdown=settings.shutdown_timeout_s,

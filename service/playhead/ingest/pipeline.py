@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+import msgspec
+
 from playhead.errors import StoreUnavailableError, UnavailableError, UnstorableError
 from playhead.events import EventBatch, EventRow, Rejection
 from playhead.ingest.batch import Batch, drop_copies
@@ -62,25 +64,48 @@ class Pipeline:
 
         Raises what `take` does.
         """
+        span = self.find_usual_span(batch)
+        if span is None:
+            return False
+        put = self.put_plain(batch, span, request)
+        await asyncio.wait((put.stored,))
+        self.settle_plain(put)
+        return True
+
+    def find_usual_span(self, batch: EventBatch) -> SessionSpan | None:
+        """Return where plain events lie if nothing of them is to be refused; None: they need a look one by one."""
         timestamps = [event.ts for event in batch.events]
         span = SessionSpan(batch.session_id, min(timestamps), max(timestamps))
-        if not self._is_recent(span, batch) or (
-            self.settings.strict_streams and not self.gate.remembers(batch.stream_id)
-        ):
-            return False
-        self.limits.take_events({batch.stream_id: len(timestamps)}, request)
+        is_known = not self.settings.strict_streams or self.gate.remembers(batch.stream_id)
+        return span if is_known and self._is_recent(span, batch) else None
+
+    def put_plain(self, batch: EventBatch, span: SessionSpan, request: Request) -> "PlainPut":
+        """Put a batch of plain events that lie in `span` into the buffer; raises what `take` does before it waits.
+
+        Who does so calls `settle_plain` once `stored` is done.
+        """
+        events = len(batch.events)
+        self.limits.take_events({batch.stream_id: events}, request)
         origin = self.enricher.describe(request.headers, request.peer, batch.timezone)
         batch.country, batch.device, batch.os, batch.browser = origin.country, origin.device, origin.os, origin.browser
         line = encode_batch(batch)
         hold = self.resolver.hold(batch.stream_id, batch.client_id, span)
         try:
-            stored = self.buffer.put(line, len(timestamps), lambda: self.resolver.release(hold))
+            stored = self.buffer.put(line, events, lambda: self.resolver.release(hold))
         except UnavailableError:
             self.resolver.release(hold)
             raise
-        await self._wait_until_stored("native", batch.stream_id, line, len(timestamps), stored)
-        self.counters.count_events("native", "accepted", len(timestamps))
-        return True
+        return PlainPut(batch, line, stored)
+
+    def settle_plain(self, put: "PlainPut") -> None:
+        """Count what became of a batch; raises what it failed with."""
+        events = len(put.batch.events)
+        try:
+            put.stored.result()
+        except UnstorableError as error:
+            self._drop_poison("native", put.batch.stream_id, put.line, events, error)
+            raise
+        self.counters.count_events("native", "accepted", events)
 
     def _is_recent(self, span: SessionSpan, batch: EventBatch) -> bool:
         now = batch.received_ms - (batch.sent_offset_ms or 0)
@@ -161,18 +186,18 @@ class Pipeline:
         kept = ExitStack()
         stored = self.buffer.put(lines, len(rows), kept.close)
         kept.push(claims.pop_all())
-        await self._wait_until_stored(batch.protocol, rows[0].stream_id, lines, len(batch.rows), stored)
-
-    async def _wait_until_stored(
-        self, protocol: ProtocolName, stream_id: str, lines: bytes, events: int, stored: asyncio.Future[None]
-    ) -> None:
         try:
             await stored
         except UnstorableError as error:
-            self.counters.count_events(protocol, POISON, events)
-            text = lines[:MAX_TEXT_BYTES].decode(errors="ignore")
-            self.letters.drop_letter(protocol, stream_id, POISON, str(error.__cause__), text)
+            self._drop_poison(batch.protocol, rows[0].stream_id, lines, len(batch.rows), error)
             raise
+
+    def _drop_poison(
+        self, protocol: ProtocolName, stream_id: str, lines: bytes, events: int, error: UnstorableError
+    ) -> None:
+        self.counters.count_events(protocol, POISON, events)
+        text = lines[:MAX_TEXT_BYTES].decode(errors="ignore")
+        self.letters.drop_letter(protocol, stream_id, POISON, str(error.__cause__), text)
 
     def _record_outcome(self, batch: Batch) -> None:
         self.counters.count_events(batch.protocol, "accepted", len(batch.rows))
@@ -182,6 +207,14 @@ class Pipeline:
             self.letters.drop_letter(
                 batch.protocol, refused.stream_id, code, message, refused.payload, refused.envelope
             )
+
+
+class PlainPut(msgspec.Struct, frozen=True):
+    """A batch of plain events in the buffer: the line it is inserted as, and what is done when it is stored."""
+
+    batch: EventBatch
+    line: bytes
+    stored: asyncio.Future[None]
 
 
 async def assign_sessions(

@@ -33,13 +33,19 @@ def problem_reply(error: PlayheadError, headers: Mapping[str, str] | None = None
 
 async def send_reply(send: Send, reply: Reply, more_headers: Mapping[str, str]) -> None:
     """Send `reply` with `more_headers`."""
+    headers = raw_headers(reply, more_headers)
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+
+
+def raw_headers(reply: Reply, more_headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+    """Return the headers of `reply`, with those that all have and `more_headers`, names in lower case."""
     headers = [*_SECURITY_HEADERS]
     headers += [_encode_header(*header) for header in reply.headers.items()]
     headers += [_encode_header(*header) for header in more_headers.items()]
     if reply.status != NO_CONTENT:
         headers.append((b"content-length", b"%d" % len(reply.body)))
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    await send({"type": "http.response.body", "body": reply.body, "more_body": False})
+    return headers
 
 
 @lru_cache(256)

@@ -1,6 +1,6 @@
 """A request's head, as far as ingest reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from urllib.parse import parse_qsl
 
@@ -11,6 +11,8 @@ from playhead.addresses import Address, read_address
 from playhead.errors import InvalidRequestError
 
 MAX_QUERY_PARAMETERS = 20
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,18 +52,19 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 def read_head(scope: HTTPScope) -> Request:
     """Return the head of an ASGI HTTP scope."""
+    client = scope.get("client")
+    query_string = scope["query_string"].decode("latin-1")
+    return read_request(scope["method"], scope["path"], query_string, scope["headers"], client[0] if client else None)
+
+
+def read_request(method: str, path: str, query_string: str, raw_headers: RawHeaders, client_ip: str | None) -> Request:
+    """Return the head whose parts are these; `client_ip` None: a local socket."""
     headers: dict[str, str] = {}
-    for raw_name, raw_value in scope["headers"]:
+    for raw_name, raw_value in raw_headers:
         name, value = _read_name(raw_name), raw_value.decode("latin-1").strip()
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    client = scope.get("client")
-    return Request(
-        method=scope["method"],
-        path=scope["path"],
-        query_string=scope["query_string"].decode("latin-1"),
-        headers=headers,
-        peer=read_address(client[0]) if client else None,
-    )
+    peer = read_address(client_ip) if client_ip else None
+    return Request(method=method, path=path, query_string=query_string, headers=headers, peer=peer)
 
 
 @lru_cache(256)

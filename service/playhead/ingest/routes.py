@@ -26,6 +26,7 @@ from playhead.ingest.pipeline import POISON, Pipeline, assign_sessions
 from playhead.ingest.replies import NO_CONTENT, Reply, problem_reply, send_reply
 from playhead.ingest.requests import Request, read_head
 from playhead.ingest.sessions import SessionResolver
+from playhead.ingest.shortcut import Shortcut
 from playhead.ingest.spool import Spool, SpoolingSink, SpoolStats, UnassignedBatch
 from playhead.ingest.streams import IsKnownStream, StreamGate
 from playhead.ingest.writer import StoreSink
@@ -79,7 +80,9 @@ def create_ingest(
         "/analytics/events": NativeEndpoint(settings, pipeline, clock),
         "/analytics/cmcd": CmcdEndpoint(settings, pipeline, letters, counters, clock),
     }
-    return IngestApp(endpoints, limits, Cors(settings.allowed_origins), counters, buffer, letters, spool)
+    cors = Cors(settings.allowed_origins)
+    shortcut = Shortcut(pipeline, cors, clock)
+    return IngestApp(endpoints, shortcut, limits, cors, counters, buffer, letters, spool)
 
 
 class IngestApp:
@@ -88,6 +91,7 @@ class IngestApp:
     def __init__(
         self,
         endpoints: dict[str, Endpoint],
+        shortcut: Shortcut,
         limits: IngestLimits,
         cors: Cors,
         counters: IngestCounters,
@@ -95,6 +99,7 @@ class IngestApp:
         letters: DeadLetterBox,
         spool: Spool | None,
     ) -> None:
+        self.shortcut = shortcut
         self._endpoints = endpoints
         self._limits = limits
         self._cors = cors
