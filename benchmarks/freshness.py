@@ -90,7 +90,7 @@ def _run_in(folder: Path, options: argparse.Namespace) -> int:
         f"folded in {begun.refresh_s:.1f} s",
         flush=True,
     )
-    series = []
+    series: list[Series] = []
     for measure in (_measure_http, _measure_inserts):
         told = sum(part.events for part in series) // EVENTS_EACH
         series.append(measure(folder, options, begun, told))
@@ -117,8 +117,8 @@ def _run_in(folder: Path, options: argparse.Namespace) -> int:
     return 0 if is_right and all(part.is_kept for part in series) else 1
 
 
-def _measure_inserts(folder: Path, options: argparse.Namespace, begun: Begun, told: int) -> Series:
-    numbers = (options.sessions, options.rate, begun.begun_ms, told, options.seconds)
+def _measure_inserts(folder: Path, options: argparse.Namespace, begun: Begun, told_before: int) -> Series:
+    numbers = (options.sessions, options.rate, begun.begun_ms, told_before, options.seconds)
     told = run_module("running", "insert", str(folder), *map(str, numbers), timeout_s=TIMEOUT_S)
     inserted = msgspec.json.decode(told, type=Inserted)
     return Series(
@@ -132,12 +132,12 @@ def _measure_inserts(folder: Path, options: argparse.Namespace, begun: Begun, to
     )
 
 
-def _measure_http(folder: Path, options: argparse.Namespace, begun: Begun, told: int) -> Series:
+def _measure_http(folder: Path, options: argparse.Namespace, begun: Begun, told_before: int) -> Series:
     admin_key = secrets.token_hex(32)
     with running_service(folder, admin_key) as url:
         live_ms = time.time_ns() // 1_000_000
         audience = Audience(
-            sessions=options.sessions, rate=options.rate, begun_ms=begun.begun_ms, live_ms=live_ms, told=told
+            sessions=options.sessions, rate=options.rate, begun_ms=begun.begun_ms, live_ms=live_ms, told=told_before
         )
         return asyncio.run(_Sender(url, admin_key, audience, options).run())
 
@@ -175,7 +175,7 @@ class _Sender:
         )
 
     async def _sample(self) -> list[float]:
-        series = []
+        series: list[float] = []
         for _ in itertools.repeat(None, int(self._seconds)):
             await asyncio.sleep(1)
             answer = await asyncio.to_thread(self._admin.get, FRESHNESS)

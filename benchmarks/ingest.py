@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
@@ -20,8 +19,6 @@ from benchmarks.engine import EngineRate
 from benchmarks.machine import Machine, as_lines, describe_machine
 from benchmarks.service import count_stored, environment, measure_engine, read_memory_mib, running_service
 from playhead.settings import Settings
-
-Measured = TypeVar("Measured")
 
 RESULTS = Path(__file__).parent / "results"
 POST_LUA = Path(__file__).parent / "post.lua"
@@ -100,7 +97,7 @@ def add_command(parser: argparse.ArgumentParser) -> None:
     """Add the benchmark's options to `parser`."""
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each of the parts (default: 10)")
     parser.add_argument(
-        "--connections", type=int, default=2048, help="connections of wrk, twice as many of single events (2048)"
+        "--connections", type=int, default=2048, help="connections of wrk; half at half load, twice with single events"
     )
     parser.add_argument(
         "--soak-seconds", type=float, default=0.0, help="go on for so long at half the rate and print the memory (600)"
@@ -114,24 +111,22 @@ def run(options: argparse.Namespace) -> int:
     """Measure all parts, print them and write the result; 1 if anything acknowledged is not stored exactly once."""
     machine = describe_machine()
     print("\n".join(as_lines(machine)), flush=True)
-    engine, by_rows = (_measure_engine(options, layout) for layout in ("batches", "rows"))
-    print(f"\n{_HEADING}", flush=True)
-    parts: list[Part] = []
-    for measure in _measurements(options, parts):
-        parts.append(_in_folder(measure))
-        print(_as_line(parts[-1], engine, by_rows), flush=True)
+    # All folders stay until the end: ext4 without a journal is slow to make files where many were removed just before.
+    with tempfile.TemporaryDirectory(prefix="playhead-bench-") as scratch:
+        engine, by_rows = (_measure_engine(_new_folder(scratch), options, layout) for layout in ("batches", "rows"))
+        print(f"\n{_HEADING}", flush=True)
+        parts: list[Part] = []
+        for measure in _measurements(options, parts):
+            parts.append(measure(_new_folder(scratch)))
+            print(_as_line(parts[-1], engine, by_rows), flush=True)
     _write(options.output, machine, engine, by_rows, parts)
     wrong = [part.name for part in parts if not part.is_right]
     print(f"\nwrong: {', '.join(wrong)}" if wrong else "\nall that was acknowledged is stored, once")
     return 1 if wrong else 0
 
 
-def _measure_engine(options: argparse.Namespace, layout: str) -> EngineRate:
-    engine = _in_folder(
-        lambda folder: measure_engine(
-            folder, options.seconds / 2, Settings().flush_parallel, options.block_rows, layout
-        )
-    )
+def _measure_engine(folder: Path, options: argparse.Namespace, layout: str) -> EngineRate:
+    engine = measure_engine(folder, options.seconds / 2, Settings().flush_parallel, options.block_rows, layout)
     print(
         f"engine    {engine.rows_per_second:,.0f} rows/s of {engine.row_bytes} bytes as {layout}, "
         f"in blocks of {engine.block_rows}, {engine.threads} at once, views included",
@@ -145,35 +140,33 @@ def _measurements(options: argparse.Namespace, done: list[Part]) -> Iterator[Cal
     if shutil.which("wrk") is None:
         print("wrk is not installed (Debian: apt-get install wrk): measured with the simulator alone")
     else:
-        yield lambda folder: _measure_wrk(folder, options, 25)
-        half = _pause_for(done[-1], options)
-        seconds = max(options.seconds, options.soak_seconds)
-        yield lambda folder: _measure_wrk(folder, options, 25, pause_ms=half, seconds=seconds)
+        connections = int(options.connections)
+        yield lambda folder: _measure_wrk(folder, 25, connections, length_s=options.seconds)
+        half, soak_s = _pause_for(done[-1]), max(options.seconds, options.soak_seconds)
+        yield lambda folder: _measure_wrk(folder, 25, connections // 2, pause_ms=half, length_s=soak_s)
         # Each waits for its answer, so that to fill an insert it takes more of those that send little.
-        single = argparse.Namespace(**vars(options) | {"connections": 2 * options.connections})
-        yield lambda folder: _measure_wrk(folder, single, 1)
+        yield lambda folder: _measure_wrk(folder, 1, 2 * connections, length_s=options.seconds)
     yield lambda folder: _measure_simulator(folder, options)
 
 
-def _pause_for(part: Part, options: argparse.Namespace) -> int:
-    """Return how long each connection must wait, in ms, for half the requests of `part`; answers take some of it."""
-    cycle_ms = 2000 * int(options.connections) / part.requests_per_second
-    return max(1, round(cycle_ms - EASY_ANSWER_MS))
+def _pause_for(part: Part) -> int:
+    """Return how long each of half as many connections must wait, in ms, for half the requests of `part`.
+
+    The answers take some of that time.
+    """
+    return max(1, round(1000 * part.connections / part.requests_per_second - EASY_ANSWER_MS))
 
 
-def _measure_wrk(
-    folder: Path, options: argparse.Namespace, events_each: int, *, pause_ms: int = 0, seconds: float | None = None
-) -> Part:
-    length_s = seconds or options.seconds
+def _measure_wrk(folder: Path, events_each: int, connections: int, *, pause_ms: int = 0, length_s: float) -> Part:
     bodies = folder / "bodies"
     bodies.write_bytes(b"\n".join(make_bodies(make_cuts(time.time_ns() // 1_000_000, events_each))) + b"\n")
     with running_service(folder) as url, _watched_memory(folder, length_s / 10) as memory_mib:
-        told = _run_wrk(url, bodies, options, pause_ms, length_s)
+        told = _run_wrk(url, bodies, connections, pause_ms, length_s)
     acknowledged = told.requests - told.status_errors
     elapsed_s = told.duration_us / 1e6
     return Part(
         name=f"wrk, events a request: {events_each}{', paced' if pause_ms else ''}",
-        connections=options.connections,
+        connections=connections,
         elapsed_s=elapsed_s,
         requests_per_second=acknowledged / elapsed_s,
         events_per_second=acknowledged * events_each / elapsed_s,
@@ -181,7 +174,7 @@ def _measure_wrk(
         ack_p99_ms=told.p99_us / 1000,
         errors=told.status_errors + told.socket_errors + told.timeouts,
         acknowledged=acknowledged * events_each,
-        may_be_stored=(acknowledged + options.connections) * events_each,
+        may_be_stored=(acknowledged + connections) * events_each,
         stored=count_stored(folder).events,
         memory_mib=memory_mib,
     )
@@ -206,11 +199,8 @@ def _watched_memory(folder: Path, every_s: float) -> Iterator[list[int]]:
         watcher.join()
 
 
-def _run_wrk(
-    url: str, bodies: Path, options: argparse.Namespace, pause_ms: int = 0, seconds: float | None = None
-) -> _WrkSummary:
-    length_s = seconds or options.seconds
-    length = ["-t", "2", "-c", str(options.connections), "-d", f"{max(round(length_s), 1)}s", "--timeout", "30s"]
+def _run_wrk(url: str, bodies: Path, connections: int, pause_ms: int, length_s: float) -> _WrkSummary:
+    length = ["-t", "2", "-c", str(connections), "-d", f"{max(round(length_s), 1)}s", "--timeout", "30s"]
     command = ["wrk", *length, "-s", str(POST_LUA), url, "--", str(bodies), secrets.token_hex(4), str(pause_ms)]
     told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=length_s + 60).stdout
     return msgspec.json.decode(told.splitlines()[-1], type=_WrkSummary)
@@ -248,9 +238,8 @@ def _run_simulator(url: str, truth: Path, options: argparse.Namespace) -> _Simul
     return msgspec.json.decode(ended.stdout, type=_SimulatorSummary)
 
 
-def _in_folder(measure: Callable[[Path], Measured]) -> Measured:
-    with tempfile.TemporaryDirectory(prefix="playhead-bench-") as folder:
-        return measure(Path(folder))
+def _new_folder(scratch: str) -> Path:
+    return Path(tempfile.mkdtemp(dir=scratch))
 
 
 def _as_line(part: Part, engine: EngineRate, by_rows: EngineRate) -> str:

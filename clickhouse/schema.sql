@@ -47,7 +47,7 @@ ENGINE = MergeTree
 PARTITION BY toStartOfTenMinutes(stamped_at)
 ORDER BY stamped_at
 TTL toDateTime(stamped_at) + toIntervalHour(1)
-SETTINGS ttl_only_drop_parts = 1, index_granularity = 1024, min_bytes_for_wide_part = 1073741824, min_rows_for_wide_part = 1000000000;
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 1024, min_bytes_for_wide_part = 1073741824, min_rows_for_wide_part = 1000000000, merge_selector_base = 20;
 
 CREATE MATERIALIZED VIEW arrivals_writer TO arrivals
 (
@@ -140,7 +140,7 @@ CREATE TABLE client_sessions
 ENGINE = AggregatingMergeTree
 ORDER BY (stream_id, client_id, session_id)
 TTL toDateTime(last_touched_at) + toIntervalDay(15)
-SETTINGS index_granularity = 512;
+SETTINGS index_granularity = 512, merge_selector_base = 20;
 
 CREATE MATERIALIZED VIEW client_sessions_writer TO client_sessions
 (
@@ -618,7 +618,7 @@ CREATE TABLE playback_events
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(event_day)
 ORDER BY (intDiv(ts, 86400000), session_id, stream_id, ts, seq, type)
-SETTINGS ttl_only_drop_parts = 1, ratio_of_defaults_for_sparse_serialization = 0.8;
+SETTINGS ttl_only_drop_parts = 1, ratio_of_defaults_for_sparse_serialization = 0.8, merge_selector_base = 20;
 
 CREATE TABLE refold_scope
 (
@@ -1076,7 +1076,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY touched_week
 ORDER BY (session_id, stream_id)
 TTL touched_week + toIntervalDay(400)
-SETTINGS index_granularity = 512, ttl_only_drop_parts = 1;
+SETTINGS index_granularity = 512, ttl_only_drop_parts = 1, merge_selector_base = 20;
 
 CREATE MATERIALIZED VIEW session_index_writer TO session_index
 (

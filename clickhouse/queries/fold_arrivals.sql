@@ -4,6 +4,7 @@
 -- reads: session_fold; writes: sessions
 -- The fold's steps are not worth merging: that takes longer than it saves. A table with a view is written by one
 -- thread, which then reads too, unless views are processed in parallel.
+-- max_threads: the refresh puts in how many it may take; 0 is as many as there are.
 -- Marts take it that a row is there within a minute of its version (mart_builds); a watermark is half of that at most.
 INSERT INTO sessions
 SELECT * FROM session_fold(
@@ -12,4 +13,5 @@ SELECT * FROM session_fold(
     slice = {slice:UInt64}, slices = {slices:UInt64}
 )
 SETTINGS
-    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, parallel_view_processing = 1
+    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, parallel_view_processing = 1,
+    max_threads = 0

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from playhead.errors import JobError
+from playhead.rollup.threads import background_threads
 from playhead.settings import Settings
 from playhead.store.embedded import DATABASE
 from playhead.store.server import ServerAddress
@@ -52,7 +53,7 @@ async def run_dbt(settings: Settings, arguments: Sequence[str], *, database: str
         folder = _data_folder(settings) / "jobs"
         environment = dbt_environment(settings, target, folder) | {
             "DBT_USE_COLORS": "0",
-            "DBT_PLAYHEAD_MAX_THREADS": str(_job_threads(settings)),
+            "DBT_PLAYHEAD_MAX_THREADS": str(background_threads(settings)),
         }
         try:
             async with asyncio.timeout(settings.job_timeout_s):
@@ -76,14 +77,6 @@ async def show_dbt(settings: Settings, arguments: Sequence[str]) -> int:
 def _as_builder(settings: Settings) -> Settings:
     """Return the settings with the URL that dbt is to use, where it has one of its own."""
     return msgspec.structs.replace(settings, clickhouse_url=settings.clickhouse_dbt_url or settings.clickhouse_url)
-
-
-def _job_threads(settings: Settings) -> int:
-    """Return how many threads a statement of a job may take: half the machine's, since others wait for the rest.
-
-    0, as many as there are, on a server: it has its own ways to share.
-    """
-    return 0 if settings.clickhouse_url else max((os.cpu_count() or 1) // 2, 1)
 
 
 def _data_folder(settings: Settings) -> Path:

@@ -26,6 +26,7 @@ from playhead.rollup.refold import (
     refold_sessions,
     scope_batch,
 )
+from playhead.rollup.threads import background_threads
 from playhead.settings import Settings
 from playhead.store.cluster import shards_of
 from playhead.store.contract import Store
@@ -128,6 +129,7 @@ async def _go_on(store: Store, settings: Settings, arrived_after_ns: int, waterm
     new = await _list_late(store, arrived, are_new=True)
     batch_id = await scope_batch(store, settings, new)
     slices = 1 + arrivals.events // settings.refold_rows
+    fold = query("fold_arrivals").replace("max_threads = 0", f"max_threads = {background_threads(settings)}")
     for number in range(slices):
         # A row has to be there soon after its version, so that a later slice cannot go by an early watermark.
         until_ns = await read_watermark(store) if number else watermark_ns
@@ -137,7 +139,7 @@ async def _go_on(store: Store, settings: Settings, arrived_after_ns: int, waterm
             "slices": slices,
             "batch_id": NO_BATCH if number else batch_id,
         }
-        await store.execute(query("fold_arrivals"), arrived | part | {"max_events": settings.max_session_events})
+        await store.execute(fold, arrived | part | {"max_events": settings.max_session_events})
     late = await _list_late(store, arrived, are_new=False)
     await refold_sessions(store, settings, late)
     return arrivals.sessions

@@ -1,0 +1,3 @@
+-- purpose: let ingest cost fewer merges: small parts of session_index wait for more of their kind instead of being
+--   merged with the large one again and again (docs/performance.md)
+ALTER TABLE session_index MODIFY SETTING merge_selector_base = 20;
