@@ -8,7 +8,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,10 @@ from benchmarks.engine import EngineRate
 from benchmarks.machine import Machine, as_lines, describe_machine
 from benchmarks.service import count_stored, environment, measure_engine, read_memory_mib, running_service
 from playhead.settings import Settings
+from tests.servers.clickhouse_http import ask
+from tests.servers.clickhouse_process import ClickHouseProcess
+from tests.servers.errors import ServerMissingError
+from tests.servers.library import find_library
 
 RESULTS = Path(__file__).parent / "results"
 POST_LUA = Path(__file__).parent / "post.lua"
@@ -89,6 +93,15 @@ class _SimulatorSummary(msgspec.Struct, frozen=True):
     ack_p99_ms: float
 
 
+class _Load(msgspec.Struct, frozen=True):
+    """What wrk sends, and how long each connection waits before a request, on average; 0: not at all."""
+
+    events_each: int
+    connections: int
+    length_s: float
+    pause_ms: int = 0
+
+
 class _Meant(msgspec.Struct, frozen=True):
     acknowledged: int
 
@@ -140,13 +153,38 @@ def _measurements(options: argparse.Namespace, done: list[Part]) -> Iterator[Cal
     if shutil.which("wrk") is None:
         print("wrk is not installed (Debian: apt-get install wrk): measured with the simulator alone")
     else:
-        connections = int(options.connections)
-        yield lambda folder: _measure_wrk(folder, 25, connections, length_s=options.seconds)
-        half, soak_s = _pause_for(done[-1]), max(options.seconds, options.soak_seconds)
-        yield lambda folder: _measure_wrk(folder, 25, connections // 2, pause_ms=half, length_s=soak_s)
+        full = _Load(25, int(options.connections), options.seconds)
+        yield lambda folder: _measure_wrk(folder, full)
+        soak_s = max(options.seconds, options.soak_seconds)
+        half = _Load(25, full.connections // 2, soak_s, pause_ms=_pause_for(done[-1]))
+        yield lambda folder: _measure_wrk(folder, half)
         # Each waits for its answer, so that to fill an insert it takes more of those that send little.
-        yield lambda folder: _measure_wrk(folder, 1, 2 * connections, length_s=options.seconds)
+        single = _Load(1, 2 * full.connections, options.seconds)
+        yield lambda folder: _measure_wrk(folder, single)
+        yield from _server_measurements(full)
     yield lambda folder: _measure_simulator(folder, options)
+
+
+def _server_measurements(load: _Load) -> Iterator[Callable[[Path], Part]]:
+    try:
+        find_library()
+    except ServerMissingError as error:
+        print(f"{error}: not measured with a ClickHouse server")
+    else:
+        yield lambda folder: _measure_server(folder, load, workers=1)
+        yield lambda folder: _measure_server(folder, load, workers=2)
+
+
+def _measure_server(folder: Path, load: _Load, workers: int) -> Part:
+    """Measure a service of so many workers beside a ClickHouse server process on the same machine."""
+    with ClickHouseProcess(folder / "server") as server:
+        settings = {"PLAYHEAD_CLICKHOUSE_URL": server.url(), "PLAYHEAD_WORKERS": str(workers)}
+
+        def count(_: Path) -> int:
+            return int(ask(server.url(), "SELECT count() FROM playback_events FINAL"))
+
+        part = _measure_wrk(folder, load, settings, count)
+    return msgspec.structs.replace(part, name=f"server, {workers} worker{'s' * (workers > 1)}, 25 a request")
 
 
 def _pause_for(part: Part) -> int:
@@ -157,25 +195,34 @@ def _pause_for(part: Part) -> int:
     return max(1, round(1000 * part.connections / part.requests_per_second - EASY_ANSWER_MS))
 
 
-def _measure_wrk(folder: Path, events_each: int, connections: int, *, pause_ms: int = 0, length_s: float) -> Part:
+def _count_embedded(folder: Path) -> int:
+    return count_stored(folder).events
+
+
+def _measure_wrk(
+    folder: Path,
+    load: _Load,
+    settings: Mapping[str, str] | None = None,
+    count: Callable[[Path], int] = _count_embedded,
+) -> Part:
     bodies = folder / "bodies"
-    bodies.write_bytes(b"\n".join(make_bodies(make_cuts(time.time_ns() // 1_000_000, events_each))) + b"\n")
-    with running_service(folder) as url, _watched_memory(folder, length_s / 10) as memory_mib:
-        told = _run_wrk(url, bodies, connections, pause_ms, length_s)
+    bodies.write_bytes(b"\n".join(make_bodies(make_cuts(time.time_ns() // 1_000_000, load.events_each))) + b"\n")
+    with running_service(folder, settings=settings) as url, _watched_memory(folder, load.length_s / 10) as memory_mib:
+        told = _run_wrk(url, bodies, load)
     acknowledged = told.requests - told.status_errors
     elapsed_s = told.duration_us / 1e6
     return Part(
-        name=f"wrk, events a request: {events_each}{', paced' if pause_ms else ''}",
-        connections=connections,
+        name=f"wrk, events a request: {load.events_each}{', paced' if load.pause_ms else ''}",
+        connections=load.connections,
         elapsed_s=elapsed_s,
         requests_per_second=acknowledged / elapsed_s,
-        events_per_second=acknowledged * events_each / elapsed_s,
+        events_per_second=acknowledged * load.events_each / elapsed_s,
         ack_p50_ms=told.p50_us / 1000,
         ack_p99_ms=told.p99_us / 1000,
         errors=told.status_errors + told.socket_errors + told.timeouts,
-        acknowledged=acknowledged * events_each,
-        may_be_stored=(acknowledged + connections) * events_each,
-        stored=count_stored(folder).events,
+        acknowledged=acknowledged * load.events_each,
+        may_be_stored=(acknowledged + load.connections) * load.events_each,
+        stored=count(folder),
         memory_mib=memory_mib,
     )
 
@@ -199,10 +246,10 @@ def _watched_memory(folder: Path, every_s: float) -> Iterator[list[int]]:
         watcher.join()
 
 
-def _run_wrk(url: str, bodies: Path, connections: int, pause_ms: int, length_s: float) -> _WrkSummary:
-    length = ["-t", "2", "-c", str(connections), "-d", f"{max(round(length_s), 1)}s", "--timeout", "30s"]
-    command = ["wrk", *length, "-s", str(POST_LUA), url, "--", str(bodies), secrets.token_hex(4), str(pause_ms)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=length_s + 60).stdout
+def _run_wrk(url: str, bodies: Path, load: _Load) -> _WrkSummary:
+    length = ["-t", "2", "-c", str(load.connections), "-d", f"{max(round(load.length_s), 1)}s", "--timeout", "30s"]
+    command = ["wrk", *length, "-s", str(POST_LUA), url, "--", str(bodies), secrets.token_hex(4), str(load.pause_ms)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=load.length_s + 60).stdout
     return msgspec.json.decode(told.splitlines()[-1], type=_WrkSummary)
 
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -31,23 +31,27 @@ def environment(**settings: str) -> dict[str, str]:
 
 
 @contextmanager
-def running_service(folder: Path, admin_key: str | None = None) -> Iterator[str]:
+def running_service(
+    folder: Path, admin_key: str | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[str]:
     """Run `playhead serve` on `folder` and yield its URL once it is ready; stop it in order at the end.
 
     Without `admin_key` nobody can ask it anything. No job runs by the clock, so that none disturbs a measurement.
+    `settings` are further ones by variable name.
     """
     port = _free_port()
-    settings = environment(
+    variables = environment(
         PLAYHEAD_DATA_DIR=str(folder),
         PLAYHEAD_PORT=str(port),
         PLAYHEAD_SQL_PORT="0",
         PLAYHEAD_ADMIN_KEY=admin_key or secrets.token_hex(32),
         PLAYHEAD_LOG_LEVEL="warning",
         PLAYHEAD_SCHEDULER="0",
+        **(settings or {}),
     )
     command = [sys.executable, "-c", "import sys; from playhead.cli import main; sys.exit(main(['serve']))"]
     with (folder / "serve.log").open("wb") as log:
-        process = subprocess.Popen(command, env=settings, cwd=folder, stdout=log, stderr=log)
+        process = subprocess.Popen(command, env=variables, cwd=folder, stdout=log, stderr=log)
         (folder / PID_FILE).write_text(str(process.pid))
         try:
             _wait_until_ready(process, f"http://127.0.0.1:{port}", folder / "serve.log")
