@@ -148,7 +148,7 @@ def test_no_route_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
         paths.update(route.path_format for route in admin.routes)
 
     monkeypatch.setattr(playhead.app, "with_security_headers", lambda admin: admin)
-    monkeypatch.setattr(playhead.app, "_split", note_paths)
+    monkeypatch.setattr(playhead.app, "Service", note_paths)
     playhead.app.create_app(Settings(), FakeStore())
     assert paths - PAGES == {path for _, path in OPERATIONS}
 
