@@ -196,7 +196,7 @@ def _write(output: Path, machine: Machine, results: dict[str, KindResult]) -> No
 
 def table(results: dict[str, KindResult]) -> Iterator[str]:
     """Yield the results as a table in Markdown."""
-    yield "| fault | points | right | acknowledged events | stored | lost | twice | went over the spool | answers 429/503 | well after, mean and longest |"  # noqa: E501
+    yield "| fault | points | right | acknowledged events | stored | lost | twice | went over the spool | answers 429/503 | well after, mean and longest |"  # noqa: E501  # One row of a table.
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for result in results.values():
         yield (

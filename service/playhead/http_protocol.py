@@ -26,7 +26,11 @@ class _ShortCycle:
         self.keep_alive = keep_alive
         self.response_complete = False
         self.disconnected = False
-        self.message_event = self
+
+    @property
+    def message_event(self) -> "_ShortCycle":
+        """What the server sets when the sender left: no attribute, which would leave each for the cycle collector."""
+        return self
 
     def set(self) -> None:
         """Wake nobody: nobody waits for more of the request."""

@@ -51,6 +51,7 @@ def test_a_machine_without_any_skips(machine: pytest.MonkeyPatch, tmp_path: Path
     machine.setattr(choose, "find_library", find_none)
     machine.delenv(choose.URL_VARIABLE, raising=False)
     machine.delenv(REQUIRE_VARIABLE, raising=False)
+    # Nothing is skipped: that it would be is what is looked at.
     with pytest.raises(pytest.skip.Exception, match="needs npm, to get the server"):
         need_server(tmp_path)
 
@@ -58,5 +59,6 @@ def test_a_machine_without_any_skips(machine: pytest.MonkeyPatch, tmp_path: Path
 def test_a_foreign_server_is_not_killed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that kills its server is skipped where the server is someone else's."""
     monkeypatch.delenv(REQUIRE_VARIABLE, raising=False)
+    # Nothing is skipped: that it would be is what is looked at.
     with pytest.raises(pytest.skip.Exception, match="may be killed"):
         ForeignServer(URL).restart()

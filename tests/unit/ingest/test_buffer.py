@@ -93,6 +93,24 @@ async def test_enough_requests_start_an_insert_at_once(sink: SlowSink) -> None:
     await buffer.stop()
 
 
+async def test_an_insert_waits_for_as_many_requests_as_are_under_way(sink: SlowSink) -> None:
+    """Though fewer would start one where none is."""
+    sink.is_open.clear()
+    buffer = open_buffer(sink, flush_interval_ms=5000, flush_requests=2, flush_parallel=2)
+    puts = [buffer.put(b"1\n", 1) for _ in range(5)]
+    assert await sink.begun.get() == b"1\n" * 5
+
+    puts += [buffer.put(b"2\n", 1) for _ in range(4)]
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert sink.begun.empty()
+    puts.append(buffer.put(b"2\n", 1))
+    assert await asyncio.wait_for(sink.begun.get(), 1) == b"2\n" * 5
+    sink.is_open.set()
+    await asyncio.gather(*puts)
+    await buffer.stop()
+
+
 async def test_a_few_inserts_run_at_once_and_the_rest_waits_together(sink: SlowSink) -> None:
     """While two inserts are under way all that comes becomes the third."""
     sink.is_open.clear()

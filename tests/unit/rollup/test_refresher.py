@@ -8,6 +8,7 @@ import pytest
 from playhead.errors import StoreUnavailableError
 from playhead.rollup.refresh import Refresher, RefreshState, rest_s
 from playhead.settings import Settings
+from playhead.store.sql_files import query
 
 pytestmark = pytest.mark.anyio
 
@@ -53,3 +54,8 @@ def test_a_long_round_among_the_last_shortens_the_rest() -> None:
     """The next one may take as long."""
     assert rest_s([3.5, 1.5, 1.5], Settings(fresh_within_s=8)) == 3
     assert rest_s([5.5, 1.5, 1.5], Settings(fresh_within_s=8)) == 2
+
+
+def test_the_fold_can_be_told_how_many_threads_it_may_take() -> None:
+    """The refresh puts its number in this place of the statement."""
+    assert query("fold_arrivals").count("max_threads = 0") == 1
