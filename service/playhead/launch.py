@@ -4,12 +4,15 @@ import asyncio
 import gc
 import json
 import logging
+import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import FrameType
 
 import msgspec
 import structlog
@@ -25,6 +28,10 @@ from playhead.store.server import open_ingest_store, open_server_store
 from playhead.store.sql_endpoint import SqlEndpoint, ensure_token
 from playhead.store.sql_target import open_sql_target
 from playhead.workers import Supervisor, WorkerPlace
+
+log = structlog.get_logger()
+
+STATUS_NOT_STARTED = 3
 
 GC_THRESHOLDS = (100_000, 20, 100)
 """Requests under way are thousands of objects, which the defaults look at again and again (docs/performance.md)."""
@@ -103,6 +110,17 @@ class _Server(uvicorn.Server):
         self._sql_endpoint = sql_endpoint
         self.first_key: str | None = None
         self.place: WorkerPlace | None = None
+        self._told_to_end_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Take the signal to end, and note when."""
+        self._note_end()
+        super().handle_exit(sig, frame)
+
+    def time_left_s(self) -> float:
+        """Return how much of the time to end in is left, in seconds; all of it where nobody said to end."""
+        left_s = float(self._settings.shutdown_timeout_s)
+        return left_s if self._told_to_end_at is None else max(0.0, left_s - time.monotonic() + self._told_to_end_at)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -116,7 +134,12 @@ class _Server(uvicorn.Server):
         print("\n".join(self._greeting(f"http://{self._settings.host}:{port}")), flush=True)
 
     def _end(self) -> None:
+        self._note_end()
         self.should_exit = True
+
+    def _note_end(self) -> None:
+        if self._told_to_end_at is None:
+            self._told_to_end_at = time.monotonic()
 
     def _greeting(self, url: str) -> list[str]:
         lines = [f"Playhead is ready at {url}"]
@@ -190,14 +213,20 @@ def _serve_here(settings: Settings, place: WorkerPlace | None = None) -> None:
             print(f"admin key {server.key_line()}", flush=True)
         if sql_endpoint is not None:
             sql_endpoint.stop()
-        asyncio.run(_close(store, ingest_store))
-    if not server.started:
-        sys.exit(3)
+        have_ended = asyncio.run(_close(server.time_left_s(), store, ingest_store))
+    status = 0 if server.started else STATUS_NOT_STARTED
+    if not have_ended:
+        # All that was taken is stored. What hangs asks or derives, in a thread that the end would wait for.
+        log.warning("statements_given_up")
+        sys.stdout.flush()
+        os._exit(status)
+    if status:
+        sys.exit(status)
 
 
-async def _close(*stores: Store) -> None:
-    for store in {id(store): store for store in stores}.values():
-        await store.close()
+async def _close(within_s: float, *stores: Store) -> bool:
+    different = {id(store): store for store in stores}.values()
+    return all(await asyncio.gather(*(store.close(within_s) for store in different)))
 
 
 def _spare_collector() -> None:

@@ -2,8 +2,9 @@
 
 import asyncio
 import queue
+import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Any, TypeVar
 
 import msgspec
@@ -89,13 +90,17 @@ class ClientPool:
             self._idle.put(None)
         self._size = size
         self._threads = ThreadPoolExecutor(max_workers=size, thread_name_prefix=f"store-{name}")
+        self._calls: set[Future[Any]] = set()
 
     async def run(self, work: Callable[[Client], Answer]) -> Answer:
         """Return `work(client)` run on a thread; handles are opened when first needed."""
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, self._borrow, work)
+            call = self._threads.submit(self._borrow, work)
         except RuntimeError as error:
             raise StoreUnavailableError(f"the store is closed: {error}") from error
+        self._calls.add(call)
+        call.add_done_callback(self._calls.discard)
+        return await asyncio.wrap_future(call)
 
     def _borrow(self, work: Callable[[Client], Answer]) -> Answer:
         client = self._idle.get()
@@ -107,13 +112,17 @@ class ClientPool:
         finally:
             self._idle.put(client)
 
-    def close(self) -> None:
-        """Wait for running calls, then close the handles."""
+    def close(self, ends_at: float | None = None) -> bool:
+        """Wait for running calls until `ends_at` (monotonic) and close the handles; return whether all had ended."""
+        self._threads.shutdown(wait=False)
+        if wait(set(self._calls), None if ends_at is None else max(0.0, ends_at - time.monotonic())).not_done:
+            return False
         self._threads.shutdown(wait=True)
         for _ in range(self._size):
             client = self._idle.get()
             if client is not None:
                 client.close()
+        return True
 
 
 class ClientStore:
@@ -168,10 +177,11 @@ class ClientStore:
 
         await self._inserts.run(write)
 
-    async def close(self) -> None:
-        """Wait for running calls and let the engine go."""
-        await asyncio.to_thread(self._inserts.close)
-        await asyncio.to_thread(self._queries.close)
+    async def close(self, within_s: float | None = None, /) -> bool:
+        """Wait for running calls and let the engine go; return whether they ended in time."""
+        ends_at = None if within_s is None else time.monotonic() + within_s
+        pools = (self._inserts, self._queries)
+        return all([await asyncio.to_thread(pool.close, ends_at) for pool in pools])
 
     async def _read(self, ask: Callable[[Client], bytes]) -> bytes:
         for attempt in range(1, self._transport.read_attempts):

@@ -67,9 +67,9 @@ class Node:
             return False
         return True
 
-    async def close(self) -> None:
-        """Wait for running calls and let the connections go."""
-        await asyncio.gather(self.local.close(), self.whole.close(), self.system.close())
+    async def close(self, within_s: float | None = None, /) -> bool:
+        """Wait for running calls and let the connections go; return whether they ended in time."""
+        return await _close_all((self.local, self.whole, self.system), within_s)
 
 
 class ClusterStore(ClientStore):
@@ -115,9 +115,14 @@ class ClusterStore(ClientStore):
         [found] = await self._system.fetch(_COUNT_KEEPERS, _Count)
         return found.n > 0
 
-    async def close(self) -> None:
-        """Wait for running calls and let the connections go."""
-        await asyncio.gather(super().close(), self._system.close(), *(node.close() for node in self._nodes))
+    async def close(self, within_s: float | None = None, /) -> bool:
+        """Wait for running calls and let the connections go; return whether they ended in time."""
+        has_ended = await super().close(within_s)
+        return await _close_all((self._system, *self._nodes), within_s) and has_ended
+
+
+async def _close_all(stores: Iterable[Store | Node], within_s: float | None) -> bool:
+    return all(await asyncio.gather(*(store.close(within_s) for store in stores)))
 
 
 class OnCluster:
@@ -140,8 +145,9 @@ class OnCluster:
         """Insert rows on the node."""
         await self._store.insert(table, columns, lines)
 
-    async def close(self) -> None:
+    async def close(self, _: float | None = None, /) -> bool:
         """It is the node's store that is closed."""
+        return True
 
 
 def open_cluster_store(settings: Settings) -> ClusterStore:

@@ -34,6 +34,10 @@ class Store(Protocol):
         """Insert JSONCompactEachRow `lines` (one JSON array a line); durable when it returns."""
         ...
 
-    async def close(self) -> None:
-        """Wait for running calls and let the engine go; further calls raise StoreUnavailableError."""
+    async def close(self, within_s: float | None = None, /) -> bool:
+        """Wait for running calls, for `within_s` at most, and let the engine go; further ones raise.
+
+        They raise StoreUnavailableError. Returns whether all had ended; else their threads are left, and a process that
+        is to end must not wait for these.
+        """
         ...

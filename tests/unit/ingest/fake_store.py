@@ -65,8 +65,9 @@ class FakeStore:
         """Nothing in ingest executes statements."""
         raise AssertionError(sql, parameters)
 
-    async def close(self) -> None:
+    async def close(self, _: float | None = None, /) -> bool:
         """Nothing to let go."""
+        return True
 
     def _client_sessions(self, parameters: Parameters) -> Iterator[dict[str, object]]:
         asked = set(zip(_texts(parameters["stream_ids"]), _texts(parameters["client_ids"]), strict=True))
