@@ -75,7 +75,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     sql_max_connections: Annotated[int, _meta("Connections the SQL port serves at once.", ge=1, le=1000)] = 32
     shutdown_timeout_s: Annotated[
         int,
-        _meta("How long requests and statements under way may go on after SIGTERM; what was taken is stored after it.", ge=1, le=300),
+        _meta(
+            "How long requests and statements under way may go on after SIGTERM; what was taken is stored after it.",
+            ge=1,
+            le=300,
+        ),
     ] = 10
     log_level: Annotated[str, _meta("debug, info, warning or error.", pattern=r"\A(debug|info|warning|error)\Z")] = (
         "info"
