@@ -23,7 +23,8 @@ from playhead.http_protocol import bounded_protocol
 from playhead.settings import Settings, secrets_of
 from playhead.store.cluster import open_cluster_store
 from playhead.store.contract import Store
-from playhead.store.embedded import DATABASE, embedded_path, open_embedded_store
+from playhead.store.disk_guard import DiskGuard
+from playhead.store.embedded import DATABASE, embedded_path, guard_disk, open_embedded_store
 from playhead.store.server import open_ingest_store, open_server_store
 from playhead.store.sql_endpoint import SqlEndpoint, ensure_token
 from playhead.store.sql_target import open_sql_target
@@ -37,11 +38,11 @@ GC_THRESHOLDS = (100_000, 20, 100)
 """Requests under way are thousands of objects, which the defaults look at again and again (docs/performance.md)."""
 
 
-def open_store(settings: Settings) -> Store:
-    """Return the store the settings ask for: a cluster or a server by URL, else the embedded engine."""
+def open_store(settings: Settings, disk: DiskGuard | None = None) -> Store:
+    """Return the store the settings ask for: a cluster or server by URL, else the engine here, as `disk` lets it."""
     if settings.clickhouse_cluster:
         return open_cluster_store(settings)
-    return open_server_store(settings) if settings.clickhouse_url else open_embedded_store(settings)
+    return open_server_store(settings) if settings.clickhouse_url else open_embedded_store(settings, guard=disk)
 
 
 @asynccontextmanager
@@ -173,9 +174,10 @@ def serve(settings: Settings) -> None:
 
 def _serve_here(settings: Settings, place: WorkerPlace | None = None) -> None:
     """Serve in this process: all there is, or one worker of several."""
-    store = open_store(settings)
+    disk = None if settings.clickhouse_url else guard_disk(settings)
+    store = open_store(settings, disk)
     ingest_store = open_ingest_store(settings) if settings.clickhouse_ingest_url else store
-    sql_endpoint = _open_sql_endpoint(settings)
+    sql_endpoint = _open_sql_endpoint(settings, disk)
 
     async def on_start(first_key: str | None) -> None:
         server.first_key = first_key
@@ -236,8 +238,8 @@ def _spare_collector() -> None:
     gc.set_threshold(*GC_THRESHOLDS)
 
 
-def _open_sql_endpoint(settings: Settings) -> SqlEndpoint | None:
-    if settings.clickhouse_url or not settings.sql_port:
+def _open_sql_endpoint(settings: Settings, disk: DiskGuard | None) -> SqlEndpoint | None:
+    if disk is None or not settings.sql_port:
         return None
     return SqlEndpoint(
         path=str(embedded_path(settings)),
@@ -245,4 +247,5 @@ def _open_sql_endpoint(settings: Settings) -> SqlEndpoint | None:
         port=settings.sql_port,
         token=ensure_token(Path(settings.data_dir)),
         max_connections=settings.sql_max_connections,
+        disk=disk,
     )

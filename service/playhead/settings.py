@@ -61,6 +61,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         str, _meta("Certificate (PEM) that the service shows to the server; empty: none.")
     ] = ""
     clickhouse_key_file: Annotated[str, _meta("The key (PEM) of that certificate.")] = ""
+    min_free_disk_bytes: Annotated[
+        int,
+        _meta(
+            "The embedded engine writes nothing with less room on its disk, since it does not notice a full one.", ge=0
+        ),
+    ] = 256 * 1024**2
     clickhouse_compression: Annotated[
         str,
         _meta(

@@ -70,6 +70,10 @@ class _Parts(msgspec.Struct, frozen=True):
     most: int
 
 
+class _BrokenPart(msgspec.Struct, frozen=True):
+    name: str
+
+
 class _Engine(msgspec.Struct, frozen=True):
     name: str
     engine: str
@@ -125,11 +129,14 @@ def _judge(value: float, warning: float, failure: float) -> Status:
 def _look_at_disk(settings: Settings) -> list[Finding]:
     folder = Path(settings.data_dir)
     usage = shutil.disk_usage(folder if folder.exists() else Path())
-    return [_disk_finding(f"of {settings.data_dir}", usage.free, usage.total)]
+    needed = 0 if settings.clickhouse_url else settings.min_free_disk_bytes
+    return [_disk_finding(f"of {settings.data_dir}", usage.free, usage.total, needed)]
 
 
-def _disk_finding(name: str, free: int, total: int) -> Finding:
+def _disk_finding(name: str, free: int, total: int, needed: int = 0) -> Finding:
     status = _judge(1 - free / total, 1 - FREE_WARNING, 1 - FREE_FAILURE) if total else "ok"
+    if free < needed:
+        status = "fail"
     advice = "" if status == "ok" else "Make room, or lower PLAYHEAD_RETENTION_DAYS."
     return Finding(
         check="disk", status=status, detail=f"{name}: {free / 2**30:.1f} of {total / 2**30:.1f} GiB free", advice=advice
@@ -230,6 +237,19 @@ async def _look_at_disks(store: Store, _: Settings) -> AsyncIterator[Finding]:
             yield _disk_finding(f"of the database, {disk.name}", disk.free, disk.total)
 
 
+async def _look_at_broken_parts(store: Store, settings: Settings) -> AsyncIterator[Finding]:
+    if settings.clickhouse_url:
+        return
+    sql = "SELECT concat(table, ' ', name) AS name FROM system.detached_parts WHERE startsWith(reason, 'broken')"
+    if parts := await store.fetch(sql, _BrokenPart):
+        yield Finding(
+            check="parts",
+            status="warn",
+            detail=f"{len(parts)} were broken and are set aside: {', '.join(part.name for part in parts[:5])}",
+            advice="See docs/reliability.md, and let `playhead job run drift-check` tell whether figures agree.",
+        )
+
+
 async def _look_at_retention(store: Store, settings: Settings) -> AsyncIterator[Finding]:
     sql = "SELECT name, engine_full AS engine FROM system.tables WHERE database = {database:String}"
     asked = [await node.fetch(sql, _Engine, {"database": node.database}) for node in await nodes_of(store)]
@@ -292,6 +312,7 @@ CHECKS: tuple[Check, ...] = (
     _look_at_passwords,
     _look_at_disks,
     _look_at_parts,
+    _look_at_broken_parts,
     _look_at_retention,
     _look_at_freshness,
     _look_at_jobs,

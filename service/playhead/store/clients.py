@@ -5,6 +5,7 @@ import queue
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar
 
 import msgspec
@@ -69,15 +70,21 @@ class Packing(msgspec.Struct, frozen=True):
     pack: Callable[[bytes], bytes]
 
 
+def _run_freely(*, writes: bool) -> AbstractContextManager[None]:  # noqa: ARG001  # Whether or not it does.
+    return nullcontext()
+
+
 class Transport(msgspec.Struct, frozen=True, kw_only=True):
     """What sets a server apart from the engine in this process.
 
     A read whose answer got lost is asked `read_attempts` times; writes are repeated by who knows that it does no harm.
+    Each statement runs within `run_within`, which is told whether it writes and may refuse it.
     """
 
     read_attempts: int = 1
     has_query_log: bool = False
     packing: Packing | None = None
+    run_within: Callable[..., AbstractContextManager[None]] = _run_freely
 
 
 class ClientPool:
@@ -140,7 +147,8 @@ class ClientStore:
         """Return the rows of a SELECT as Structs."""
 
         def ask(client: Client) -> bytes:
-            return client.raw_query(sql, dict(parameters or {}), fmt="JSONEachRow", settings=self._comment(sql))
+            with self._transport.run_within(writes=False):
+                return client.raw_query(sql, dict(parameters or {}), fmt="JSONEachRow", settings=self._comment(sql))
 
         answer = await self._read(ask)
         return msgspec.json.Decoder(row_type).decode_lines(answer)
@@ -149,7 +157,8 @@ class ClientStore:
         """Run one statement without an answer."""
 
         def run(client: Client) -> Any:
-            return client.command(sql, dict(parameters or {}), settings=self._comment(sql))
+            with self._transport.run_within(writes=True):
+                return client.command(sql, dict(parameters or {}), settings=self._comment(sql))
 
         await self._queries.run(run)
 
@@ -166,14 +175,15 @@ class ClientStore:
 
         def write(client: Client) -> Any:
             packing = self._transport.packing
-            return client.raw_insert(
-                table,
-                columns,
-                packing.pack(lines) if packing else lines,
-                fmt="JSONCompactEachRow",
-                compression=packing.encoding if packing else None,
-                settings=self._comment("", f"insert {table}"),
-            )
+            with self._transport.run_within(writes=True):
+                return client.raw_insert(
+                    table,
+                    columns,
+                    packing.pack(lines) if packing else lines,
+                    fmt="JSONCompactEachRow",
+                    compression=packing.encoding if packing else None,
+                    settings=self._comment("", f"insert {table}"),
+                )
 
         await self._inserts.run(write)
 

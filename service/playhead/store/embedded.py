@@ -7,7 +7,8 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
 from playhead.settings import Settings
-from playhead.store.clients import ClientPool, ClientStore, insert_settings, query_settings
+from playhead.store.clients import ClientPool, ClientStore, Transport, insert_settings, query_settings
+from playhead.store.disk_guard import DiskGuard
 
 DATABASE = "playhead"
 
@@ -17,13 +18,20 @@ def embedded_path(settings: Settings) -> Path:
     return Path(settings.data_dir).resolve() / "clickhouse"
 
 
-def open_embedded_store(settings: Settings, database: str = DATABASE) -> ClientStore:
+def guard_disk(settings: Settings) -> DiskGuard:
+    """Return the guard of the engine's disk, to be shared by all who use the engine in this process."""
+    path = embedded_path(settings)
+    path.mkdir(parents=True, exist_ok=True)
+    return DiskGuard(path, settings.min_free_disk_bytes)
+
+
+def open_embedded_store(settings: Settings, database: str = DATABASE, guard: DiskGuard | None = None) -> ClientStore:
     """Open `database` of the engine, which one process at a time may do.
 
     Raises StoreUnavailableError on first use where another process has it.
     """
     path = embedded_path(settings)
-    path.mkdir(parents=True, exist_ok=True)
+    guard = guard or guard_disk(settings)
 
     def connect(client_settings: dict[str, Any]) -> Client:
         # A handle whose database does not exist cannot be opened, so each starts in the one that always does.
@@ -36,4 +44,5 @@ def open_embedded_store(settings: Settings, database: str = DATABASE) -> ClientS
         database,
         inserts=ClientPool("insert", settings.flush_parallel + 1, lambda: connect(insert_settings(settings))),
         queries=ClientPool("query", settings.query_threads + 1, lambda: connect(query_settings(settings))),
+        transport=Transport(run_within=guard.statement),
     )

@@ -2,14 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import SpooledTemporaryFile
 from typing import Any
 
+from playhead.errors import StoreUnavailableError
+from playhead.store.disk_guard import DiskGuard
 from playhead.store.sql_exchange import ClientGoneError, Exchange, Receive, Scope, Send, summary_header
 from playhead.store.sql_handles import (
     MAX_SESSION_TIMEOUT_S,
@@ -48,8 +51,9 @@ class EngineFacts:
 class SqlApp:
     """Answers requests; made and used on one event loop, it runs statements on threads of its own."""
 
-    def __init__(self, facts: EngineFacts, token: str, limits: Limits, spool: Spool) -> None:
+    def __init__(self, facts: EngineFacts, token: str, limits: Limits, spool: Spool, disk: DiskGuard) -> None:
         self._facts = facts
+        self._disk = disk
         self._token = token
         self._limits = limits
         self._spool = spool
@@ -204,12 +208,19 @@ class SqlApp:
         loop = asyncio.get_running_loop()
         session = self._session(exchange)
         if session is None:
-            return await asyncio.shield(loop.run_in_executor(self._threads, run_alone, self._facts.path, call))
-        facts = self._facts
-        running = loop.run_in_executor(self._threads, session.run, facts.path, call, facts.database)
+            return await asyncio.shield(loop.run_in_executor(self._threads, self._run_guarded, run_alone, call))
+        run = partial(session.run, default_database=self._facts.database)
+        running = loop.run_in_executor(self._threads, self._run_guarded, run, call)
         is_last = exchange.flag("close_session")
         running.add_done_callback(lambda _: self._sessions.give_back(session, close=is_last))
         return await asyncio.shield(running)
+
+    def _run_guarded(self, run: Callable[[str, Call], Outcome], call: Call) -> Outcome:
+        try:
+            with self._disk.statement(writes=call.writes):
+                return run(self._facts.path, call)
+        except StoreUnavailableError as error:
+            raise SqlError(error.code_number or TOO_MANY_QUERIES, error.detail) from error
 
     def _session(self, exchange: Exchange) -> Session | None:
         session_id = exchange.params.get("session_id", "")
@@ -230,6 +241,7 @@ class SqlApp:
             database=database,
             hidden_path=path,
             changes_session=statement.changes_session,
+            writes=statement.writes,
         )
 
     def _headers(self, exchange: Exchange, format_name: str, outcome: Outcome | None = None) -> dict[str, str]:

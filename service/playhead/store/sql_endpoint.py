@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from playhead.errors import StoreUnavailableError
+from playhead.store.disk_guard import DiskGuard
 from playhead.store.sql_app import EngineFacts, SqlApp, spool_folder
 from playhead.store.sql_handles import EngineHandle, quote_name
 from playhead.store.sql_request import Limits
@@ -82,7 +83,7 @@ class SqlEndpoint:
 
     Clients sign in as `playhead` (or `default`) with `token`. At most `max_connections` requests are served at once
     and `max_sessions` sessions kept, a connection without traffic ends after `idle_timeout_s`. The engine must be
-    open in this process, or free for it.
+    open in this process, or free for it; statements run as its `disk` lets them.
     """
 
     def __init__(  # noqa: PLR0913  # Each is one setting.
@@ -98,6 +99,7 @@ class SqlEndpoint:
         max_insert_bytes: int = 8 * 1024**3,
         idle_timeout_s: float = 60.0,
         session_timeout_s: int = 60,
+        disk: DiskGuard | None = None,
     ) -> None:
         if not token:
             raise ValueError("the SQL port does not serve without a password")
@@ -105,6 +107,7 @@ class SqlEndpoint:
         self._path = path
         self._database = database
         self._token = token
+        self._disk = disk or DiskGuard(Path(path), 0)
         self._limits = Limits(
             max_connections=max_connections,
             max_sessions=max_sessions,
@@ -133,7 +136,7 @@ class SqlEndpoint:
             listener.close()
             raise
         self.port = listener.getsockname()[1]
-        app = SqlApp(facts, self._token, self._limits, spool)
+        app = SqlApp(facts, self._token, self._limits, spool, self._disk)
         started = threading.Event()
         server = self._server = _Server(self._config(app), started)
 

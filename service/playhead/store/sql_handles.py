@@ -46,6 +46,7 @@ class Call:
     database: str
     hidden_path: str = ""
     changes_session: bool = False
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

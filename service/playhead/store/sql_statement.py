@@ -69,6 +69,11 @@ class Statement:
         is_temporary = self.kind is Kind.COMMAND and b"TEMPORARY" in self.text.upper()
         return self.kind is Kind.SETTING or is_temporary
 
+    @property
+    def writes(self) -> bool:
+        """Whether it may change what is stored."""
+        return self.kind in {Kind.INSERT, Kind.COMMAND}
+
     def check_readonly(self, level: int) -> None:
         """Raise SqlError if the statement writes and `level` (0: may write, 1, 2: may set settings) forbids it."""
         is_allowed = self.kind in {Kind.SELECT, Kind.ANSWER} or (self.kind is Kind.SETTING and level == 2)

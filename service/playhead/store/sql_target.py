@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playhead.errors import StoreUnavailableError
 from playhead.settings import Settings
-from playhead.store.embedded import DATABASE, embedded_path
+from playhead.store.embedded import DATABASE, embedded_path, guard_disk
 from playhead.store.server import ServerAddress, read_server_address
 from playhead.store.sql_endpoint import SqlEndpoint
 
@@ -79,6 +79,7 @@ def _open_endpoint(settings: Settings, database: str) -> tuple[SqlEndpoint, Serv
         port=0,
         token=token,
         max_connections=settings.sql_max_connections,
+        disk=guard_disk(settings),
     )
     try:
         endpoint.start()

@@ -75,6 +75,15 @@ async def test_what_is_wrong_comes_with_advice(store: ClientStore, settings: Set
     await store.execute("TRUNCATE TABLE job_runs")
 
 
+async def test_less_room_than_the_engine_needs_is_a_failure(store: ClientStore, settings: Settings) -> None:
+    """Then it is given nothing to write; the disk of a server is the server's."""
+    needs_much = msgspec.structs.replace(settings, min_free_disk_bytes=2**62)
+    assert found(await examine(opens(store), needs_much), "disk").status == "fail"
+    of_server = msgspec.structs.replace(needs_much, clickhouse_url="http://127.0.0.1:1/none")
+    disks = [finding for finding in await examine(opens(store), of_server) if settings.data_dir in finding.detail]
+    assert [finding.status for finding in disks if finding.check == "disk"] != ["fail"]
+
+
 async def test_a_database_that_is_away_is_a_finding(settings: Settings) -> None:
     """What can be looked at without it is."""
 
