@@ -119,10 +119,12 @@ def test_tables_are_looked_at_alone(disk: FakeDisk) -> None:
     """The look waits for the statement under way, and a further statement for the look."""
     guard = DiskGuard(Path(), MIN_FREE)
     order: list[str] = []
-    second, third = (
-        threading.Thread(target=lambda name=name: (use(guard, writes=False), order.append(name)))
-        for name in ("second", "third")
-    )
+
+    def ask(name: str) -> None:
+        with guard.statement(writes=False):
+            order.append(name)
+
+    second, third = (threading.Thread(target=ask, args=(name,)) for name in ("second", "third"))
     with patch.object(disk_guard, "reload_tables", lambda _: order.append("look")):
         with guard.statement(writes=False):
             disk.free = 0
