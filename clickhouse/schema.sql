@@ -1377,7 +1377,7 @@ ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(day)
 ORDER BY (stream_id, day)
 TTL day + toIntervalDay(400)
-SETTINGS ttl_only_drop_parts = 1, index_granularity = 256;
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 1024;
 
 CREATE TABLE streams
 (

@@ -1,7 +1,7 @@
 -- purpose: every metric by bucket of time
 -- grain: one bucket that has anything to tell; t: its begin in ms
 -- parameters: what the source takes
--- reads: sums_source: dimension_day_points, dimension_hour_points, stream_day_points or fresh_sums
+-- reads: sums_source: fresh_sums
 SELECT
     s.bucket_ms AS t,
     sum(s.viewers) AS viewers,

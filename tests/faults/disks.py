@@ -12,6 +12,7 @@ from tests.requirements import need
 
 SIZE_BYTES = 512 * 1024 * 1024
 FILLER = "filler"
+FILLED_AGAIN = 100
 DELAY_US = 30_000
 SLOWED = "write,pwrite64,fsync,fdatasync,rename"
 
@@ -36,13 +37,12 @@ class SmallDisk:
         subprocess.run(["umount", "--lazy", str(self.path)], check=True)
 
     def fill(self) -> None:
-        """Leave no room."""
-        with (self.path / FILLER).open("ab", buffering=0) as file, suppress(OSError):
-            while True:
-                file.write(bytes(1024 * 1024))
-        with (self.path / FILLER).open("ab", buffering=0) as file, suppress(OSError):
-            while True:
-                file.write(bytes(4096))
+        """Leave no room, also where files are deleted meanwhile."""
+        with (self.path / FILLER).open("ab", buffering=0) as file:
+            for size in (1024 * 1024, *(4096,) * FILLED_AGAIN):
+                with suppress(OSError):
+                    while True:
+                        file.write(bytes(size))
 
     def clear(self) -> None:
         """Make room again."""

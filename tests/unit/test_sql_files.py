@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from playhead.store.sql_files import put_views
+from playhead.store.sql_files import expand, put_views, without_aggregates
 
 CLICKHOUSE = Path(__file__).parents[2] / "clickhouse"
 MIGRATIONS = sorted(CLICKHOUSE.glob("migrations/*.sql"))
@@ -115,6 +115,15 @@ def test_a_call_of_a_view_stands_for_its_select() -> None:
     assert "< CAST('2100-01-01 00:00:00' AS DateTime64(3, 'UTC'))" in sql
     assert "{a:UUID}" in sql
     assert "CAST('a, b' AS String)" in sql
+
+
+def test_an_aggregate_over_one_row_is_its_argument() -> None:
+    """Nothing else changes: not what is computed from it, nor other functions."""
+    over_rows = "sum(s.a) / 1000 AS x,\nif(x = 0, NULL, argMax(s.at, (s.b, -s.at))) AS y,\nround(max(s.b)) AS z"
+    assert without_aggregates(over_rows) == "s.a / 1000 AS x,\nif(x = 0, NULL, s.at) AS y,\nround(s.b) AS z"
+    of_a_row = expand("every_metric_of_a_row")
+    assert re.findall(r"\b(?:sum|min|max|any|arg\w+|uniq\w*|quantile\w*|count)\w*\(", of_a_row) == []
+    assert of_a_row.count(" AS ") == expand("every_metric").count(" AS ")
 
 
 def test_a_parameter_that_a_call_leaves_out_is_an_error() -> None:

@@ -46,26 +46,30 @@ def buckets(view: View, interval: Interval) -> range:
 
 async def fetch_points(store: Store, view: View, interval: Interval) -> tuple[RefreshState, list[MetricsPoint]]:
     """Return how fresh the answer is, and every metric of each bucket, gaps filled."""
-    state, points = await _fetch(store, view, interval, "points", MetricsPoint)
+    state, points = await _fetch(store, view, interval, MetricsPoint, ("mart_points", "points"))
     return state, [points.get(t) or MetricsPoint(t=t) for t in buckets(view, interval)]
 
 
 async def fetch_peaks(store: Store, view: View, interval: Interval) -> tuple[RefreshState, list[PeakPoint]]:
     """Return how fresh the answer is, and the peak of each bucket, gaps filled."""
-    state, points = await _fetch(store, view, interval, "peaks", PeakPoint)
+    state, points = await _fetch(store, view, interval, PeakPoint, ("peaks", "peaks"))
     return state, [points.get(t) or PeakPoint(t=t) for t in buckets(view, interval)]
 
 
 async def _fetch(
-    store: Store, view: View, interval: Interval, name: str, point_type: type[Point]
+    store: Store, view: View, interval: Interval, point_type: type[Point], queries: tuple[str, str]
 ) -> tuple[RefreshState, dict[int, Point]]:
-    """Return the points that have anything to tell by their begin; no bucket is of a mart and of sessions both."""
+    """Return the points that have anything to tell by their begin; no bucket is of a mart and of sessions both.
+
+    The one of `queries` asks a mart, the other the sessions.
+    """
+    of_mart, of_sessions = queries
     model, source = _mart(view, interval)
     cover = await fetch_cover(store, view, (model,) if model else ())
     parameters = _parameters(view, cover, interval)
-    asked = [store.fetch(query(name, source), point_type, parameters)] if cover.days else []
+    asked = [store.fetch(query(of_mart, source), point_type, parameters)] if cover.days else []
     if cover.ranges:
-        asked.append(store.fetch(query(name, "fresh_sums"), point_type, parameters))
+        asked.append(store.fetch(query(of_sessions, "fresh_sums"), point_type, parameters))
     parts: Sequence[list[Point]] = await asyncio.gather(*asked)
     return cover.state, {point.t: point for part in parts for point in part}
 

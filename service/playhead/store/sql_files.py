@@ -13,6 +13,8 @@ _names: dict[str, str] = {}
 # that a name comes after.
 _CALL = re.compile(r"\b(\w+)\((\s*\w+ = (?:[^(){}]|\{[^}]*\})+)\)")
 _COMMA = re.compile(r",\s+(?=\w+ = )")
+_OF_A_ROW = "_of_a_row"
+_AGGREGATE = re.compile(r"\b(?:sum|min|max|argMin|argMax)\((s\.\w+)(?:, (?:s\.\w+|\([^()]*\)))?\)")
 _PARAMETER = re.compile(r"\{(\w+):((?:\w|\([^}]*\))+)\}")
 
 
@@ -26,8 +28,9 @@ def query(name: str, sums_source: str = "") -> str:
     """Return the text of clickhouse/queries/`name`.sql, without its last semicolon.
 
     A word in it that is the name of a file in clickhouse/fragments stands for that file's text, and so do the words
-    there; `sums_source` names the fragment that this word stands for. A view with arguments stands for its SELECT: the
-    database would analyse it twice, which for session_fold and metric_sums is half of what planning them takes.
+    there; with `_of_a_row` after it for that text over a single row, without aggregates. `sums_source` names the
+    fragment that this word stands for. A view with arguments stands for its SELECT: the database would analyse it
+    twice, which for session_fold and metric_sums is half of what planning them takes.
     """
     text = (sql_folder("queries") / f"{name}.sql").read_text(encoding="utf-8")
     sql = statement(put_views(expand(_without_comments(text), sums_source)))
@@ -42,9 +45,20 @@ def name_of(sql: str) -> str:
 
 def expand(text: str, sums_source: str = "") -> str:
     """Return `text` with every word that names a fragment, or is `sums_source`, replaced by what it stands for."""
-    fragments = _fragments()
     with_source = re.sub(r"\bsums_source\b", sums_source, text)
-    return re.sub(r"\b\w+\b", lambda word: expand(fragments.get(word[0], "")) or word[0], with_source)
+    return re.sub(r"\b\w+\b", lambda word: _expand_word(word[0]), with_source)
+
+
+def _expand_word(word: str) -> str:
+    fragments = _fragments()
+    name = word.removesuffix(_OF_A_ROW)
+    text = expand(fragments.get(name, ""))
+    return without_aggregates(text) if text and name != word else text or word
+
+
+def without_aggregates(text: str) -> str:
+    """Return expressions over rows named s as they are over a single row, of which each aggregate is its argument."""
+    return _AGGREGATE.sub(r"\1", text)
 
 
 def put_views(text: str) -> str:
