@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import httpx
 import msgspec
 
 from benchmarks.machine import Machine, as_lines, describe_machine
@@ -120,8 +121,9 @@ async def _run_points(stack: Stack, kind: Kind, left: list[int], points: list[Po
         try:
             async with asyncio.timeout(POINT_TIMEOUT_S):
                 points.append(await run_point(stack, kind, seed, name=f"p{seed}"))
-        except TimeoutError:
-            points.append(lost_point(kind, seed, [service.log[-1500:] for service in stack.services]))
+        except (TimeoutError, httpx.HTTPStatusError) as error:
+            logs = [service.log[-1500:] for service in stack.services]
+            points.append(lost_point(kind, seed, [str(error)[:1500], *logs]))
             return
         finally:
             print(points[-1].line if points else f"{kind.name}: none", flush=True)

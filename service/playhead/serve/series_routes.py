@@ -24,6 +24,7 @@ from playhead.serve.answers import (
     Dimension,
     Interval,
     Metrics,
+    MetricsPoint,
     TimeseriesAnswer,
     TimeseriesPoint,
 )
@@ -31,7 +32,7 @@ from playhead.serve.csv_answers import AsCsvToo, send_csv, wants_csv
 from playhead.serve.points import fetch_peaks, fetch_points, pick_interval
 from playhead.serve.queries import fetch_breakdown
 from playhead.serve.questions import View
-from playhead.serve.session_queries import require_stream
+from playhead.serve.session_queries import answer_if_known, require_stream
 from playhead.store.contract import Store
 
 AnyRequest = Request[Any, Any, Any]
@@ -75,9 +76,16 @@ async def _answer_timeseries(
         to=view.to_ms,
         freshness_s=state.freshness_s,
         interval=picked,
-        points=[TimeseriesPoint(t=point.t, **{name: getattr(point, name) for name in metrics}) for point in points],
+        points=_pick_metrics(points, metrics),
     )
     return Response(answer)
+
+
+def _pick_metrics(points: list[MetricsPoint], metrics: list[str]) -> list[TimeseriesPoint]:  # type: ignore[valid-type]
+    if set(metrics) == set(Metrics.__struct_fields__):
+        # By far the faster way, for thousands of points of all metrics.
+        return msgspec.convert(points, list[TimeseriesPoint], from_attributes=True)  # type: ignore[valid-type]
+    return [TimeseriesPoint(t=point.t, **{name: getattr(point, name) for name in metrics}) for point in points]
 
 
 @get(
@@ -120,8 +128,7 @@ async def get_stream_timeseries(
 ) -> Response[TimeseriesAnswer] | Response[str]:
     """Return a stream's metrics by minute, hour or day (UTC); 404 where the caller may not know of it."""
     view = msgspec.structs.replace(view, stream_id=stream_id)
-    await require_stream(store, view)
-    return await _answer_timeseries(request, store, view, interval, names, format_)
+    return await answer_if_known(store, view, _answer_timeseries(request, store, view, interval, names, format_))
 
 
 async def _answer_concurrency(store: Store, view: View, interval: Interval | None) -> ConcurrencyAnswer:
@@ -161,8 +168,7 @@ async def get_stream_concurrency(
 ) -> ConcurrencyAnswer:
     """Return the same for one stream; 404 where the caller may not know of it."""
     view = msgspec.structs.replace(view, stream_id=stream_id)
-    await require_stream(store, view)
-    return await _answer_concurrency(store, view, interval)
+    return await answer_if_known(store, view, _answer_concurrency(store, view, interval))
 
 
 @get(

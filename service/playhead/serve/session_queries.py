@@ -1,9 +1,10 @@
 """Asks the database for single sessions: rows of them, where one is, who is active now."""
 
+import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator
-from typing import Annotated
+from collections.abc import AsyncIterator, Awaitable
+from typing import Annotated, TypeVar
 
 import msgspec
 
@@ -12,6 +13,8 @@ from playhead.serve.questions import View
 from playhead.serve.session_answers import LiveStream, SessionRow
 from playhead.store.contract import Store
 from playhead.store.sql_files import query
+
+Answer = TypeVar("Answer")
 
 CSV_PAGE_ROWS = 10_000
 MAX_INSTANT_MS = 2**53 - 1
@@ -63,6 +66,12 @@ async def require_stream(store: Store, view: View) -> None:
     scope = {"stream_id": view.stream_id, "organizer_id": view.organizer_id}
     if not await store.fetch(query("known_stream"), _Stream, scope):
         raise NotFoundError("There is no such stream.")
+
+
+async def answer_if_known(store: Store, view: View, answer: Awaitable[Answer]) -> Answer:
+    """Return what `answer` gives, worked out while it is asked whether the stream is known; raises NotFoundError."""
+    _, told = await asyncio.gather(require_stream(store, view), answer)
+    return told
 
 
 async def fetch_sessions(

@@ -28,6 +28,8 @@ from playhead.serve.session_answers import LiveAnswer, SessionAnswer, SessionRow
 from playhead.serve.session_queries import (
     AHEAD_MS,
     EARLIEST_MS,
+    Position,
+    answer_if_known,
     fetch_live,
     fetch_session,
     fetch_sessions,
@@ -74,15 +76,17 @@ async def list_sessions(
     """
     view = msgspec.structs.replace(view, stream_id=stream_id)
     position = read_cursor(cursor)
-    await require_stream(store, view)
     if wants_csv(request, format_):
+        await require_stream(store, view)
         return await stream_csv("sessions", SessionRow, iterate_sessions(store, view))
-    state = await read_refresh_state(store)
+    return Response(await answer_if_known(store, view, _answer_sessions(store, view, position, limit)))
+
+
+async def _answer_sessions(store: Store, view: View, position: Position, limit: int) -> SessionsAnswer:
+    state = await read_refresh_state(store)  # First: what is read after it is at least as fresh.
     items, next_cursor = await fetch_sessions(store, view, position, limit)
-    return Response(
-        SessionsAnswer(
-            from_=view.from_ms, to=view.to_ms, freshness_s=state.freshness_s, items=items, next_cursor=next_cursor
-        )
+    return SessionsAnswer(
+        from_=view.from_ms, to=view.to_ms, freshness_s=state.freshness_s, items=items, next_cursor=next_cursor
     )
 
 
