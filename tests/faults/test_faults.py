@@ -27,6 +27,7 @@ IN_SHORT = (
     "resets",
     "slow-disk",
     "full-disk",
+    "full-disk-embedded",
     "no-memory",
     "clock-step",
     "two-workers",

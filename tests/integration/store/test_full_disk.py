@@ -84,6 +84,24 @@ async def main():
 asyncio.run(main())
 """
 
+SQL_PORT = """
+import os, sys
+from pathlib import Path
+import httpx
+from playhead.store.disk_guard import DiskGuard
+from playhead.store.sql_endpoint import SqlEndpoint
+path = Path(sys.argv[1]) / "engine"
+path.mkdir()
+endpoint = SqlEndpoint(
+    path=str(path), database="playhead", port=0, token="t", max_connections=2, disk=DiskGuard(path, 2**62)
+)
+endpoint.start()
+for sql in ("SELECT 1", "CREATE TABLE t (n UInt8) ENGINE = Memory", "SET max_threads = 1", "INSERT INTO t VALUES (1)"):
+    answer = httpx.post(f"http://127.0.0.1:{endpoint.port}/", content=sql, auth=("playhead", "t"), trust_env=False)
+    print(sql.split()[0], answer.status_code, answer.headers.get("x-clickhouse-exception-code"))
+endpoint.stop()
+"""
+
 
 @pytest.fixture(name="disk")
 def _disk(tmp_path: Path) -> Iterator[Path]:
@@ -105,3 +123,9 @@ def test_the_engine_does_not_notice_a_full_disk(disk: Path) -> None:
 def test_nothing_is_lost_on_a_full_disk(disk: Path) -> None:
     """Rows are refused, and a part that was merged badly gives way to those it was merged from."""
     assert run(GUARDED, disk) == ["refused 243", "read 7", "read 15"]
+
+
+def test_other_programs_may_not_write_either(disk: Path) -> None:
+    """They are told as a server would tell them; reading goes on."""
+    told = [line for line in run(SQL_PORT, disk) if line.split()[0].isupper()]
+    assert told == ["SELECT 200 None", "CREATE 500 243", "SET 200 None", "INSERT 500 243"]
