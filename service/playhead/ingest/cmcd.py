@@ -141,6 +141,12 @@ def read_cmcd(body: bytes, query: Mapping[str, str]) -> CmcdRequest:
     return CmcdRequest(records=records, dropped=dropped, client_id=target.client_id, player_name=name)
 
 
+def target_of(query: Mapping[str, str], *, is_private: bool) -> dict[str, str]:
+    """Return what the URL says for all records, as far as it may be kept: `read_cmcd` takes it for the whole query."""
+    names = ("stream_id", "provider", "player") if is_private else ("stream_id", "client_id", "provider", "player")
+    return {name: query[name] for name in names if query.get(name)}
+
+
 def redact(line: str) -> str:
     """Return `line` as it may be kept: no query, fragment or user name of any URL in it, at most 2 KiB."""
     text = line[:MAX_RECORD_CHARACTERS]

@@ -1,19 +1,21 @@
 """One endpoint a protocol: from the request to the reply that protocol's senders expect."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
+import msgspec
 from litestar.types import Receive
 
 from playhead.events import Accepted
 from playhead.ingest import cmcd_batches, native
 from playhead.ingest.batch import Batch
 from playhead.ingest.body import read_body
-from playhead.ingest.cmcd import CmcdRequest, read_cmcd
+from playhead.ingest.cmcd import CmcdRequest, read_cmcd, target_of
 from playhead.ingest.counters import IngestCounters, ProtocolName
 from playhead.ingest.dead_letters import DeadLetterBox
 from playhead.ingest.envelopes import read_envelope, read_plain
+from playhead.ingest.identity import read_stream_id
 from playhead.ingest.pipeline import Pipeline
 from playhead.ingest.replies import NO_CONTENT, Reply, json_reply
 from playhead.ingest.requests import Request
@@ -104,13 +106,16 @@ class CmcdEndpoint:
         body = await read_body(request, receive, self._settings, cmcd_batches.MEDIA_TYPES)
         received_ms = self._clock()
         is_private = self._settings.honor_gpc and request.asks_for_privacy
-        read = read_cmcd(body, request.read_query())
+        query = request.read_query()
+        read = read_cmcd(body, query)
         batch = cmcd_batches.make_batch(read, body, received_ms, is_private=is_private)
         await self._pipeline.take(batch, request)
-        self._record_dropped(read)
+        self._record_dropped(read, target_of(query, is_private=is_private))
         return Reply(NO_CONTENT)
 
-    def _record_dropped(self, read: CmcdRequest) -> None:
+    def _record_dropped(self, read: CmcdRequest, target: Mapping[str, str]) -> None:
+        envelope = msgspec.json.encode(target).decode() if target and read.dropped else ""
+        stream_id = read_stream_id(target["stream_id"]) if "stream_id" in target else ""
         for record in read.dropped:
             self._counters.count_events(self.protocol, record.reason)
-            self._letters.drop_letter(self.protocol, "", record.reason, "", record.text)
+            self._letters.drop_letter(self.protocol, stream_id, record.reason, "", record.text, envelope)

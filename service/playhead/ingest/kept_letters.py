@@ -92,9 +92,9 @@ def read_letter(letter: KeptLetter) -> Batch:
     """
     try:
         if letter.protocol == "cmcd" and not letter.payload.startswith(("{", "[")):
-            return cmcd_batches.make_batch(
-                read_cmcd(letter.payload.encode(), {}), letter.payload.encode(), letter.received_ms, is_private=False
-            )
+            query = msgspec.json.decode(letter.envelope, type=dict[str, str]) if letter.envelope else {}
+            body = letter.payload.encode()
+            return cmcd_batches.make_batch(read_cmcd(body, query), body, letter.received_ms, is_private=False)
         if letter.envelope:
             body = _put_together(letter)
             return native.make_batch(read_envelope(body), body, letter.received_ms, is_private=False)

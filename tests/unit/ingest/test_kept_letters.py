@@ -52,6 +52,15 @@ def test_a_refused_event_is_read_with_its_sender() -> None:
     assert read_letter(letter('{"type":"rewind","ts":5,"seq":1}', envelope)).refused[0].rejection.code == "unknown_type"
 
 
+def test_a_refused_record_is_read_with_its_address() -> None:
+    """What the URL says for all of a request is said of each of its records."""
+    kept = letter(
+        'sid="6f0f5a4e-1f6b-4b8e-9d3a-3f1f0b5d7c11",e=t,ts=5,v=2', '{"stream_id":"s","client_id":"c"}', "cmcd"
+    )
+    [row] = read_letter(kept).rows
+    assert (row.stream_id, row.client_id, row.ts) == ("s", "c", 5)
+
+
 @pytest.mark.parametrize(
     "kept",
     [

@@ -1,5 +1,6 @@
 """Paths, methods, CORS and CMCD's replies."""
 
+import msgspec
 import pytest
 
 from playhead.events import EventType
@@ -109,6 +110,17 @@ async def test_cmcd_records_that_are_no_use_are_dropped_and_kept_as_dead_letters
     assert service.store.rows == []
     assert {letter.reason for letter in service.store.letters} == {"invalid_record", "missing_stream_id", "too_old"}
     assert {letter.protocol for letter in service.store.letters} == {"cmcd"}
+
+
+async def test_a_dropped_cmcd_record_keeps_what_the_address_says(service: Service) -> None:
+    """So that it can be taken again as its sender's; of one who asks for privacy the client is not kept."""
+    for privacy in ({}, {"DNT": "1"}):
+        address = "/analytics/cmcd?stream_id=s&client_id=me&other=x"
+        await service.post(address, content="foo", headers=CMCD | privacy)
+    await service.app.stop()
+
+    kept = [(letter.stream_id, msgspec.json.decode(letter.envelope)) for letter in service.store.letters]
+    assert kept == [("s", {"stream_id": "s", "client_id": "me"}), ("s", {"stream_id": "s"})]
 
 
 CMCD_REFUSALS = [
