@@ -24,6 +24,9 @@ from playhead.store.sql_wire import NOT_ENOUGH_SPACE, SqlError
 ALONE_WITHIN_S = 10.0
 """How long looking at the tables waits for the statements under way, and all others for it."""
 
+ROOM_AGAIN = 1.25
+"""How much of what must be free is to be free after it was not, so that tables are not looked at again and again."""
+
 _TABLES = """
 SELECT database, name, 0 AS is_detached FROM system.tables
 WHERE engine LIKE '%MergeTree' AND NOT is_temporary AND database != 'system'
@@ -95,15 +98,15 @@ class DiskGuard:
 
     def _leave(self, times_low: int) -> bool:
         with self._changed:
-            self._look_at_disk()
             self._under_way -= 1
             self._changed.notify_all()
+            self._look_at_disk()
             return self._times_low == times_low
 
     def _look_at_disk(self) -> None:
         if not self._min_free_bytes:
             return
-        is_low = _free_bytes(self._path) < self._min_free_bytes
+        is_low = _free_bytes(self._path) < self._min_free_bytes * (ROOM_AGAIN if self._is_low else 1)
         self._times_low += is_low
         if is_low != self._is_low:
             # At both ends: a part that was merged from others is given up as long as those are kept, for minutes.
