@@ -2,7 +2,7 @@
 -- grain: one bucket that has anything to tell; t: its begin in ms
 -- parameters: what the source takes
 -- reads: sums_source: dimension_day_points, dimension_hour_points or stream_day_points
--- As points, without the aggregation: planning that is a third of what the answer costs.
+-- As points, without the aggregation: up to a third of the planning.
 SELECT
     s.bucket_ms AS t,
     s.viewers AS viewers,

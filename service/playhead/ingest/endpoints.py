@@ -110,11 +110,12 @@ class CmcdEndpoint:
         read = read_cmcd(body, query)
         batch = cmcd_batches.make_batch(read, body, received_ms, is_private=is_private)
         await self._pipeline.take(batch, request)
-        self._record_dropped(read, target_of(query, is_private=is_private))
+        if read.dropped:
+            self._record_dropped(read, target_of(query, is_private=is_private))
         return Reply(NO_CONTENT)
 
     def _record_dropped(self, read: CmcdRequest, target: Mapping[str, str]) -> None:
-        envelope = msgspec.json.encode(target).decode() if target and read.dropped else ""
+        envelope = msgspec.json.encode(target).decode() if target else ""
         stream_id = read_stream_id(target["stream_id"]) if "stream_id" in target else ""
         for record in read.dropped:
             self._counters.count_events(self.protocol, record.reason)

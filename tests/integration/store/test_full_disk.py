@@ -44,6 +44,7 @@ import asyncio, os, sys
 import msgspec
 import structlog
 from playhead.errors import StoreUnavailableError
+from playhead.ops import doctor
 from playhead.settings import Settings
 from playhead.store.embedded import guard_disk, open_embedded_store
 disk = sys.argv[1]
@@ -79,6 +80,7 @@ async def main():
     clear()
     await store.insert("t", ["n"], b"[8]\\n")
     print("read", await count(store))
+    print("doctor", [found.status async for found in doctor._look_at_broken_parts(store, settings)])
     await store.close()
 
 asyncio.run(main())
@@ -122,7 +124,7 @@ def test_the_engine_does_not_notice_a_full_disk(disk: Path) -> None:
 
 def test_nothing_is_lost_on_a_full_disk(disk: Path) -> None:
     """Rows are refused, and a part that was merged badly gives way to those it was merged from."""
-    assert run(GUARDED, disk) == ["refused 243", "read 7", "read 15"]
+    assert run(GUARDED, disk) == ["refused 243", "read 7", "read 15", "doctor ['warn']"]
 
 
 def test_other_programs_may_not_write_either(disk: Path) -> None:
