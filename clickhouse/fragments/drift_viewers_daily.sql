@@ -15,18 +15,25 @@ FROM (
     UNION ALL
     SELECT
         FALSE AS is_built,
-        arrayJoin(arrayConcat(['='], if(organizer_id = '', [], [concat('organizer_id=', organizer_id)]))) AS key,
+        key,
         if(last_seen_day < {first_day:Date}, toDate(0), last_seen_day) AS seen_day,
         count() AS seen_viewers
     FROM (
-        SELECT organizer_id, client_id, maxIf(started_day, started_day < {day:Date}) AS last_seen_day
+        SELECT key, organizer_id, client_id, maxIf(started_day, started_day < {day:Date}) AS last_seen_day
         FROM (
-            SELECT r.organizer_id AS organizer_id, s.client_id AS client_id, toDate(s.started_at) AS started_day
+            SELECT
+                r.organizer_id AS organizer_id,
+                s.client_id AS client_id,
+                toDate(s.started_at) AS started_day,
+                arrayJoin(arrayConcat(
+                    ['=', concat('stream_id=', s.stream_id)],
+                    if(r.organizer_id = '', [], [concat('organizer_id=', r.organizer_id)])
+                )) AS key
             FROM sessions AS s FINAL
             LEFT ANY JOIN (SELECT stream_id, organizer_id FROM streams FINAL) AS r ON r.stream_id = s.stream_id
             WHERE toDate(s.started_at) <= {day:Date} AND s.is_attempt AND NOT s.is_bot
         )
-        GROUP BY organizer_id, client_id
+        GROUP BY key, organizer_id, client_id
         HAVING max(started_day) = {day:Date}
     )
     GROUP BY key, seen_day

@@ -5,7 +5,7 @@
   columns named as those of the table; the table says which of them it wants.
 
   config: keys, what a row is identified by, the day among it
-          built_from, a mart this one reads instead of sessions; then a change of a day makes all later days stale
+          built_from, the marts this one reads instead of sessions; then a change of a day makes all later days stale
 #}
 {% materialization day_mart, adapter='clickhouse' %}
   {%- set target = load_cached_relation(this) -%}
@@ -180,10 +180,16 @@
 {% endmacro %}
 
 
-{# The first day (since the epoch) for which a mart is behind the sessions, or the last there can be. #}
-{% macro end_of_settled_days(mart) %}
+{# The first day (since the epoch) for which one of the marts is behind the sessions, or the last there can be. #}
+{% macro end_of_settled_days(marts) %}
   {%- set query %}
-    select toInt32(if(count() = 0, toDate('2149-06-06'), min(day))) from ({{ stale_days(mart) }})
+    select toInt32(if(count() = 0, toDate('2149-06-06'), min(day)))
+    from (
+      {%- for mart in marts %}
+      {{ 'union all' if not loop.first }}
+      select day from ({{ stale_days(mart) }})
+      {%- endfor %}
+    )
   {%- endset -%}
   {{ return(run_query(query).columns[0].values()[0] | int) }}
 {% endmacro %}

@@ -64,7 +64,7 @@ def create_app(
     ingest = create_ingest(
         settings, ingest_store or store, is_known_stream=lambda stream_id: is_registered(store, stream_id)
     )
-    refresher = Refresher(store, settings)
+    refresher = Refresher(store, settings, is_ingest_idle=lambda: ingest.is_idle)
     jobs = JobRunner(store, settings, JOBS)
     scheduler = Scheduler(jobs, cron_triggers(jobs, settings))
 

@@ -147,6 +147,12 @@ async def metric_faults(
     return {key: differences for key, differences in found.items() if differences}
 
 
+def is_of(session: OracleSession, dimension: str, value: str, organizers: Mapping[str, str]) -> bool:
+    """Tell whether a session belongs to the platform, to an organizer or to a stream."""
+    of = {"": "", "organizer_id": organizers.get(session.stream_id), "stream_id": session.stream_id}
+    return of[dimension] == value
+
+
 async def viewer_faults(
     store: ClientStore, sessions: list[OracleSession], world: GrowingWorld, organizers: Mapping[str, str]
 ) -> list[tuple[object, ...]]:
@@ -154,8 +160,11 @@ async def viewer_faults(
     faults: list[tuple[object, ...]] = []
     for first, last in combinations(range(-1, DAYS + 2), 2):
         question = day_question(world, first, last, organizers)
-        for dimension, value in (("", ""), ("organizer_id", "o1"), ("organizer_id", "o2")):
-            of_scope = [one for one in sessions if not dimension or organizers.get(one.stream_id) == value]
+        streams = {one.stream_id for one in sessions}
+        for dimension, value in (
+            ("", ""), ("organizer_id", "o1"), ("organizer_id", "o2"), *(("stream_id", name) for name in sorted(streams))
+        ):  # fmt: skip
+            of_scope = [one for one in sessions if is_of(one, dimension, value, organizers)]
             days = [datetime.fromtimestamp(at / 1000, UTC).date() for at in (question.from_ms, question.to_ms)]
             scope = {"dimension": dimension, "value": value, "from_day": str(days[0]), "to_day": str(days[1])}
             [stored] = await store.fetch(READ_VIEWERS, _Number, scope)

@@ -80,6 +80,12 @@ WRONG_ROWS = (
         "organizer_id=blue",
     ),
     ("viewers_daily", "[toDate(0)] AS previous_days, [8] AS previous_viewers", "dimension = ''", "="),
+    (
+        "viewers_daily",
+        "[toDate(0)] AS previous_days, [8] AS previous_viewers",
+        "dimension = 'stream_id' AND value = 'red-1'",
+        "stream_id=red-1",
+    ),
 )
 """(mart, change, of which row, the key by which it is named)."""
 
@@ -178,9 +184,9 @@ async def test_a_healthy_store_has_no_drift(history: ClientStore) -> None:
     checked = {subject: finding(report, subject).checked for subject in Subject}
     # 1 platform, 2 organizers, and one value of each of the seven other dimensions.
     assert checked == {
-        "sessions": 6, "stream_daily": 3, "dimension_daily": 10, "dimension_hourly": 10, "viewers_daily": 3
+        "sessions": 6, "stream_daily": 3, "dimension_daily": 10, "dimension_hourly": 10, "viewers_daily": 6
     }  # fmt: skip
-    assert report.summary == "3 days, 96 rows compared; none differs"
+    assert report.summary == "3 days, 105 rows compared; none differs"
     assert report == await fetch_last_check(history)
 
 

@@ -1,9 +1,13 @@
-{{ config(materialized='day_mart', keys=['dimension', 'value', 'day'], built_from='dimension_daily') }}
+{{ config(materialized='day_mart', keys=['dimension', 'value', 'day'], built_from=['dimension_daily', 'stream_daily']) }}
 -- Only the last of the earlier days matters, and only to viewers of the days to build.
 with days_viewed as (
     select dimension, value, day as viewed_day, viewer_hashes
     from {{ ref('dimension_daily') }} final
     where dimension in ('', 'organizer_id') and day < toDate(intDiv({to_ms:Int64}, 86400000))
+    union all
+    select 'stream_id' as dimension, stream_id as value, day as viewed_day, viewer_hashes
+    from {{ ref('stream_daily') }} final
+    where day < toDate(intDiv({to_ms:Int64}, 86400000))
 ),
 
 visits as (

@@ -4,6 +4,7 @@ Nothing is answered before it is stored, and nothing waits without bound: a full
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Sequence
 
@@ -71,6 +72,12 @@ class RowBuffer:
         self._slots = asyncio.Semaphore(settings.flush_parallel)
         self._flushes: set[asyncio.Task[None]] = set()
         self._loop: asyncio.Task[None] | None = None
+        self._put_at = -math.inf
+
+    @property
+    def idle_s(self) -> float:
+        """How long ago rows were put here last; infinite: never."""
+        return time.monotonic() - self._put_at
 
     def start(self) -> None:
         """Begin to write."""
@@ -96,6 +103,7 @@ class RowBuffer:
             raise UnavailableError("The service cannot take more events right now.", retry_after_s=RETRY_AFTER_S)
         stored: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Chunk(lines, rows, stored, on_end))
+        self._put_at = time.monotonic()
         self._waiting_rows += rows
         self.stats.waiting_rows += rows
         self.stats.waiting_bytes += len(lines)

@@ -33,6 +33,8 @@ from playhead.ingest.writer import StoreSink
 from playhead.settings import Settings
 from playhead.store.contract import Store
 
+IDLE_AFTER_S = 1.0
+
 log = structlog.get_logger()
 
 
@@ -131,6 +133,11 @@ class IngestApp:
     def flush_stats(self) -> FlushStats:
         """What the buffer has written and what waits in it."""
         return self._buffer.stats
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no events have come in for a while."""
+        return self._buffer.idle_s > IDLE_AFTER_S
 
     @property
     def spool_stats(self) -> SpoolStats | None:

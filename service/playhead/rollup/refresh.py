@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -87,13 +87,14 @@ async def read_refresh_state(store: Store) -> RefreshState:
     return state
 
 
-async def refresh_sessions(store: Store, settings: Settings) -> int:
+async def refresh_sessions(store: Store, settings: Settings, threads: int = 0) -> int:
     """Bring every session up to date with what was stored before the call, and set a new mark.
 
-    Returns how many sessions were worked on. Each shard of a cluster does so for itself, since sessions lie whole on
-    one; one that fails keeps none of the others from it, and raises its error in the end.
+    `threads` are those the fold may take, 0: as many as there are. Returns how many sessions were worked on. Each shard
+    of a cluster does so for itself, since sessions lie whole on one; one that fails keeps none of the others from it,
+    and raises its error in the end.
     """
-    rounds = (_refresh_shard(shard, settings) for shard in await shards_of(store))
+    rounds = (_refresh_shard(shard, settings, threads) for shard in await shards_of(store))
     worked = await asyncio.gather(*rounds, return_exceptions=True)
     for found in worked:
         if isinstance(found, BaseException):
@@ -101,11 +102,12 @@ async def refresh_sessions(store: Store, settings: Settings) -> int:
     return sum(found for found in worked if isinstance(found, int))
 
 
-async def _refresh_shard(store: Store, settings: Settings) -> int:
+async def _refresh_shard(store: Store, settings: Settings, threads: int) -> int:
     state = await read_refresh_state(store)
     watermark_ns = await read_watermark(store)
     is_logged = state.now_ms - state.arrivals_until_ns // 1_000_000 <= LOG_LIFE_MS
-    worked = await _go_on(store, settings, state.arrivals_until_ns, watermark_ns) if is_logged else 0
+    arrived = {"arrived_after": state.arrivals_until_ns, "arrived_until": watermark_ns}
+    worked = await _go_on(store, settings, arrived, threads) if is_logged else 0
     is_counted = not is_logged or state.now_ms - state.counted_until_ms >= COUNT_INTERVAL_MS
     if is_counted:
         touched_since_ms = max((state.counted_until_ms or state.refreshed_until_ms) - LOOK_BACK_MS, 0)
@@ -119,9 +121,8 @@ async def _refresh_shard(store: Store, settings: Settings) -> int:
     return worked
 
 
-async def _go_on(store: Store, settings: Settings, arrived_after_ns: int, watermark_ns: int) -> int:
-    """Fold what arrived in (arrived_after_ns, watermark_ns] and return for how many sessions there was any."""
-    arrived = {"arrived_after": arrived_after_ns, "arrived_until": watermark_ns}
+async def _go_on(store: Store, settings: Settings, arrived: dict[str, int], threads: int) -> int:
+    """Fold what arrived in (arrived_after, arrived_until] and return for how many sessions there was any."""
     [arrivals] = await store.fetch(query("count_arrivals"), _Arrivals, arrived)
     if not arrivals.events:
         return 0
@@ -129,10 +130,10 @@ async def _go_on(store: Store, settings: Settings, arrived_after_ns: int, waterm
     new = await _list_late(store, arrived, are_new=True)
     batch_id = await scope_batch(store, settings, new)
     slices = 1 + arrivals.events // settings.refold_rows
-    fold = query("fold_arrivals").replace("max_threads = 0", f"max_threads = {background_threads(settings)}")
+    fold = query("fold_arrivals").replace("max_threads = 0", f"max_threads = {threads}")
     for number in range(slices):
         # A row has to be there soon after its version, so that a later slice cannot go by an early watermark.
-        until_ns = await read_watermark(store) if number else watermark_ns
+        until_ns = await read_watermark(store) if number else arrived["arrived_until"]
         part = {
             "arrived_until": until_ns,
             "slice": number,
@@ -162,9 +163,11 @@ async def _set_mark(store: Store, watermark_ns: int, counted_until_ms: int) -> N
 class Refresher:
     """Runs `refresh_sessions` in the background; a failed round is logged and the next one heals it."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
+    def __init__(self, store: Store, settings: Settings, *, is_ingest_idle: Callable[[], bool] = lambda: False) -> None:
+        """`is_ingest_idle` tells whether a round may take the whole machine."""
         self._store = store
         self._settings = settings
+        self._is_ingest_idle = is_ingest_idle
         self._task: asyncio.Task[None] | None = None
         self._rounds_s: deque[float] = deque([0.0], maxlen=REMEMBERED_ROUNDS)
 
@@ -183,7 +186,8 @@ class Refresher:
         while True:
             started = time.monotonic()
             try:
-                await refresh_sessions(self._store, self._settings)
+                threads = 0 if self._is_ingest_idle() else background_threads(self._settings)
+                await refresh_sessions(self._store, self._settings, threads)
             except StoreError as error:
                 log.warning("refresh_failed", error=str(error))
             except Exception:  # Whatever it was, the next round may do, and freshness_s tells until then.

@@ -1,7 +1,10 @@
 """Which part of a question the marts may answer, and which the sessions must: the smallest cover that is fresh."""
 
-from collections.abc import Iterable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date, timedelta
+from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import msgspec
 
@@ -16,9 +19,12 @@ LAST_DAY = 65_535
 EPOCH = date(1970, 1, 1)
 FIRST_DAY = "1970-01-01"
 VIEWERS = "viewers_daily"
+CHANGED = "changed"
 
 Range = tuple[int, int]
 """[from, to) in ms since the epoch."""
+
+Answer = TypeVar("Answer")
 
 
 class Cover(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,7 +33,6 @@ class Cover(msgspec.Struct, frozen=True, kw_only=True):
     days: range
     ranges: tuple[Range, ...]
     are_viewers_settled: bool
-    state: RefreshState
 
     @property
     def is_of_days_alone(self) -> bool:
@@ -47,7 +52,6 @@ class Cover(msgspec.Struct, frozen=True, kw_only=True):
             days=range(before.days.start, self.days.stop),
             ranges=(),
             are_viewers_settled=self.are_viewers_settled and before.are_viewers_settled,
-            state=self.state,
         )
 
     def parameters(self) -> dict[str, object]:
@@ -78,23 +82,85 @@ class Freshness(msgspec.Struct, frozen=True):
             if day in days and any(self.built[model].get(day, 0) <= changed for model in models)
         )
 
+    def basis(self, days: range, models: Sequence[str]) -> object:
+        """Return all that covers of `days` go by: while it stays equal, marts answer what they answered before.
+
+        Of days that are stale it is only that they are.
+        """
+        stale = self.stale_days(days, models)
+        kinds = [self.changed, *(self.built[model] for model in (*models, VIEWERS))]
+        of_rest = [{day: at for day, at in kind.items() if day in days and day not in stale} for kind in kinds]
+        return stale, of_rest, self.are_viewers_settled(days)
+
     def are_viewers_settled(self, days: range) -> bool:
         """Tell whether viewers_daily is newer, on each of `days`, than every change in any of them."""
         changed = {day: version for day, version in self.changed.items() if day in days}
         return all(self.built[VIEWERS].get(day, 0) > max(changed.values()) for day in changed)
 
 
-async def fetch_covers(store: Store, views: Sequence[View], models: Sequence[str]) -> list[Cover]:
-    """Return the covers of `views`, as of one instant, by the marts `models`; none of them: by sessions alone."""
+class _Memory:
+    """What was last known of each day of one database, to expect the next covers by."""
+
+    def __init__(self) -> None:
+        self._days: dict[str, range] = {}
+        self._marks: dict[str, dict[int, int]] = {}
+
+    def keep(self, freshness: Freshness, days: range) -> None:
+        """Remember what was found of `days`."""
+        for kind, found in {CHANGED: freshness.changed, **freshness.built}.items():
+            known_days = self._days.get(kind, days)
+            is_beside = known_days.start <= days.stop and days.start <= known_days.stop
+            kept = self._marks.get(kind, {}) if is_beside else {}
+            hull = range(min(known_days.start, days.start), max(known_days.stop, days.stop)) if is_beside else days
+            self._days[kind] = hull
+            self._marks[kind] = {day: at for day, at in kept.items() if day not in days} | found
+
+    def recall(self, days: range, models: Sequence[str]) -> Freshness | None:
+        """Return what was last known; None where that was not asked for all of `days`."""
+        for kind in (CHANGED, *models):
+            known_days = self._days.get(kind, range(0))
+            if days and not (known_days.start <= days.start and days.stop <= known_days.stop):
+                return None
+        return Freshness(
+            changed=self._marks.get(CHANGED, {}),
+            built={model: self._marks.get(model, {}) for model in models},
+            state=RefreshState(now_ms=0, refreshed_until_ms=0),
+        )
+
+
+_memories: WeakKeyDictionary[Store, _Memory] = WeakKeyDictionary()
+
+
+async def answer_by_covers(
+    store: Store, views: Sequence[View], models: Sequence[str], ask: Callable[[list[Cover]], Awaitable[Answer]]
+) -> tuple[RefreshState, Answer]:
+    """Return how fresh the answer is, and what `ask` returns for the covers of `views` by the marts `models`.
+
+    The covers are of one instant; without models they are of sessions alone. To ask the database for them takes as long
+    as some answers do, so the answer is asked for at once, by the covers to expect from what was last known of these
+    days. Where one of these has changed or was built since then, that answer is dropped for another.
+    """
     days = [whole_days(view) if models else range(0) for view in views]
-    freshness = await _fetch_freshness(store, [each for each in days if each], [*models, VIEWERS])
-    return [_make_cover(view, each, freshness, models) for view, each in zip(views, days, strict=True)]
+    whole = range(min((each.start for each in days if each), default=0), max((each.stop for each in days), default=0))
+    builds = (*models, VIEWERS)
+    memory = _memories.setdefault(store, _Memory())
 
+    def make_covers(freshness: Freshness) -> list[Cover]:
+        return [_make_cover(view, each, freshness, models) for view, each in zip(views, days, strict=True)]
 
-async def fetch_cover(store: Store, view: View, models: Sequence[str]) -> Cover:
-    """Return the cover of one view."""
-    [cover] = await fetch_covers(store, [view], models)
-    return cover
+    expected = memory.recall(whole, builds)
+    basis = expected.basis(whole, models) if expected else None
+    asking = asyncio.ensure_future(ask(make_covers(expected))) if expected else None
+    try:
+        freshness = await _fetch_freshness(store, whole, builds)
+        memory.keep(freshness, whole)
+        if asking is not None and freshness.basis(whole, models) == basis:
+            return freshness.state, await asking
+    finally:
+        if asking is not None:
+            asking.cancel()
+            await asyncio.gather(asking, return_exceptions=True)
+    return freshness.state, await ask(make_covers(freshness))
 
 
 def _make_cover(view: View, days: range, freshness: Freshness, models: Sequence[str]) -> Cover:
@@ -102,20 +168,16 @@ def _make_cover(view: View, days: range, freshness: Freshness, models: Sequence[
         days=days,
         ranges=join_ranges(uncovered(view, days, freshness.stale_days(days, models))),
         are_viewers_settled=freshness.are_viewers_settled(days),
-        state=freshness.state,
     )
 
 
-async def _fetch_freshness(store: Store, days: Sequence[range], models: Sequence[str]) -> Freshness:
-    bounds = {
-        "from_day": _to_date(min((each.start for each in days), default=0)),
-        "to_day": _to_date(max((each.stop for each in days), default=0)),
-    }
-    kinds: dict[str, dict[int, int]] = {kind: {} for kind in ("changed", "now", "refreshed", *models)}
+async def _fetch_freshness(store: Store, days: range, models: Sequence[str]) -> Freshness:
+    bounds = {"from_day": _to_date(days.start), "to_day": _to_date(days.stop)}
+    kinds: dict[str, dict[int, int]] = {kind: {} for kind in (CHANGED, "now", "refreshed", *models)}
     for mark in await store.fetch(query("cover"), _Mark, {**bounds, "models": list(models)}):
         kinds[mark.kind][mark.day_number] = mark.version
     state = RefreshState(now_ms=kinds.pop("now")[0], refreshed_until_ms=kinds.pop("refreshed")[0])
-    return Freshness(changed=kinds.pop("changed"), built=kinds, state=state)
+    return Freshness(changed=kinds.pop(CHANGED), built=kinds, state=state)
 
 
 def whole_days(view: View) -> range:

@@ -9,7 +9,7 @@ import msgspec
 from playhead.errors import InvalidRequestError
 from playhead.rollup.refresh import RefreshState
 from playhead.serve.answers import Interval, MetricsPoint, PeakPoint
-from playhead.serve.cover import DAY_MS, Cover, fetch_cover
+from playhead.serve.cover import DAY_MS, Cover, answer_by_covers
 from playhead.serve.questions import View
 from playhead.store.contract import Store
 from playhead.store.sql_files import query
@@ -65,13 +65,17 @@ async def _fetch(
     """
     of_mart, of_sessions = queries
     model, source = _mart(view, interval)
-    cover = await fetch_cover(store, view, (model,) if model else ())
-    parameters = _parameters(view, cover, interval)
-    asked = [store.fetch(query(of_mart, source), point_type, parameters)] if cover.days else []
-    if cover.ranges:
-        asked.append(store.fetch(query(of_sessions, "fresh_sums"), point_type, parameters))
-    parts: Sequence[list[Point]] = await asyncio.gather(*asked)
-    return cover.state, {point.t: point for part in parts for point in part}
+
+    async def ask(covers: list[Cover]) -> dict[int, Point]:
+        [cover] = covers
+        parameters = _parameters(view, cover, interval)
+        asked = [store.fetch(query(of_mart, source), point_type, parameters)] if cover.days else []
+        if cover.ranges:
+            asked.append(store.fetch(query(of_sessions, "fresh_sums"), point_type, parameters))
+        parts: Sequence[list[Point]] = await asyncio.gather(*asked)
+        return {point.t: point for part in parts for point in part}
+
+    return await answer_by_covers(store, [view], (model,) if model else (), ask)
 
 
 def _mart(view: View, interval: Interval) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from playhead.serve.answers import (
     SummedMetrics,
     ValueMetrics,
 )
-from playhead.serve.cover import FIRST_DAY, Cover, fetch_cover, fetch_covers
+from playhead.serve.cover import FIRST_DAY, Cover, answer_by_covers
 from playhead.serve.placements import decode_placements
 from playhead.serve.questions import Page, View
 from playhead.store.contract import Store
@@ -25,7 +25,7 @@ from playhead.store.sql_files import query
 MAX_VALUES = 11_000
 """Values a breakdown gives at most, those played most."""
 
-LINKED = frozenset({"", "organizer_id"})
+LINKED = frozenset({"", "organizer_id", "stream_id"})
 """Dimensions whose marts keep who the viewers were, and when they were last seen."""
 
 NOW, BEFORE = 0, 1
@@ -91,7 +91,15 @@ class _StreamReach(msgspec.Struct, frozen=True):
 
 async def fetch_streams(store: Store, view: View, page: Page) -> tuple[RefreshState, int, list[StreamRow]]:
     """Return how fresh the answer is, how many rows there are in all, and those of the page."""
-    cover = await fetch_cover(store, view, () if view.dimensions() else ("stream_daily",))
+
+    async def ask(covers: list[Cover]) -> tuple[int, list[StreamRow]]:
+        return await _fetch_streams(store, view, page, *covers)
+
+    state, (total, streams) = await answer_by_covers(store, [view], () if view.dimensions() else ("stream_daily",), ask)
+    return state, total, streams
+
+
+async def _fetch_streams(store: Store, view: View, page: Page, cover: Cover) -> tuple[int, list[StreamRow]]:
     source = "stream_days" if cover.is_of_days_alone else "stream_days_and_sessions"
     parameters = {
         **_parameters(view, cover),
@@ -106,15 +114,29 @@ async def fetch_streams(store: Store, view: View, page: Page) -> tuple[RefreshSt
     total = await _count_streams(store, sql, parameters, rows)
     streams = [_without_total(row) for row in rows]
     if rows and is_reach_apart:
-        of_page = {"stream_ids": [row.stream_id for row in rows]}
-        reached = await store.fetch(query("streams_reach", source), _StreamReach, parameters | of_page)
-        streams = _add_reach(streams, reached)
-    return cover.state, total, streams
+        reached = await _fetch_streams_reach(store, cover, [row.stream_id for row in rows], parameters)
+        streams = [msgspec.structs.replace(row, **reached.get(row.stream_id, {})) for row in streams]
+    return total, streams
 
 
-def _add_reach(streams: list[StreamRow], reached: list[_StreamReach]) -> list[StreamRow]:
-    by_stream = {reach.value: reach.changes() for reach in reached}
-    return [msgspec.structs.replace(row, **by_stream.get(row.stream_id, {})) for row in streams]
+async def _fetch_streams_reach(
+    store: Store, cover: Cover, stream_ids: list[str], parameters: dict[str, object]
+) -> dict[str, dict[str, int | None]]:
+    """Return the dear columns of some streams over whole days, by stream."""
+    is_linked = _pick_reach(cover, "stream_id") == "linked"
+    of_page = parameters | {
+        "stream_ids": stream_ids,
+        "merge_viewers": not is_linked,
+        "dimension": "stream_id",
+        "values": stream_ids,
+        "split_day": FIRST_DAY,
+    }
+    reaching = store.fetch(query("streams_reach", "stream_days"), _StreamReach, of_page)
+    if not is_linked:
+        return {row.value: row.changes() for row in await reaching}
+    rows, linked = await asyncio.gather(reaching, store.fetch(query("viewers_of_days"), _Reach, of_page))
+    viewers = {row.value: row.changes() for row in linked}
+    return {row.value: {**row.changes(), **viewers.get(row.value, {})} for row in rows}
 
 
 async def _count_streams(store: Store, sql: str, parameters: dict[str, object], rows: list[CountedStreamRow]) -> int:
@@ -132,13 +154,18 @@ async def fetch_summaries(store: Store, view: View) -> tuple[RefreshState, Summe
     """Return how fresh the answers are, and every metric over all sessions of the view and of the period before."""
     views = (view, view.previous())
     mart = view.mart_key()
-    now, before = covers = await fetch_covers(store, views, ("dimension_daily",) if mart else ())
-    joined = now.join(before)
-    if joined is not None and mart is not None:
-        periods = await _fetch_periods(store, view, joined, split_day=now.first_day)
-        return now.state, periods[NOW], periods[BEFORE]
-    apart = await asyncio.gather(*map(partial(_fetch_periods, store), views, covers))
-    return now.state, apart[0][NOW], apart[1][NOW]
+
+    async def ask(covers: list[Cover]) -> tuple[SummedMetrics, SummedMetrics]:
+        now, before = covers
+        joined = now.join(before)
+        if joined is not None and mart is not None:
+            periods = await _fetch_periods(store, view, joined, split_day=now.first_day)
+            return periods[NOW], periods[BEFORE]
+        apart = await asyncio.gather(*map(partial(_fetch_periods, store), views, covers))
+        return apart[0][NOW], apart[1][NOW]
+
+    state, (metrics, previous) = await answer_by_covers(store, views, ("dimension_daily",) if mart else (), ask)
+    return state, metrics, previous
 
 
 async def _fetch_periods(
@@ -151,6 +178,7 @@ async def _fetch_periods(
         **_parameters(view, cover),
         "dimension": dimension,
         "value": value,
+        "values": [value],
         "by": "",
         "dimensions": [""],
         "merge_viewers": reach == "merged",
@@ -175,7 +203,14 @@ async def fetch_breakdown(store: Store, view: View, by: str) -> tuple[RefreshSta
         state, _, streams = await fetch_streams(store, view, Page(limit=MAX_VALUES))
         return state, [_as_value(row) for row in streams]
     is_covered = view.mart_key() == ("", "")
-    cover = await fetch_cover(store, view, ("dimension_daily",) if is_covered else ())
+
+    async def ask(covers: list[Cover]) -> list[ValueMetrics]:
+        return await _fetch_values(store, view, by, *covers)
+
+    return await answer_by_covers(store, [view], ("dimension_daily",) if is_covered else (), ask)
+
+
+async def _fetch_values(store: Store, view: View, by: str, cover: Cover) -> list[ValueMetrics]:
     parameters = {
         **_parameters(view, cover),
         "dimension": by,
@@ -190,7 +225,7 @@ async def fetch_breakdown(store: Store, view: View, by: str) -> tuple[RefreshSta
         _fetch_reach(store, view, _pick_reach(cover, by), parameters),
     )
     viewers = {value: reach.viewers for (value, _), reach in reached.items()}
-    return cover.state, [msgspec.structs.replace(row, viewers=viewers.get(row.value, row.viewers)) for row in rows]
+    return [msgspec.structs.replace(row, viewers=viewers.get(row.value, row.viewers)) for row in rows]
 
 
 def _days_source(cover: Cover) -> str:

@@ -1,6 +1,7 @@
 """Group commit: what is answered is stored, and nothing waits without bound."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -259,3 +260,10 @@ async def test_an_insert_that_hangs_counts_as_failed(store: FakeStore) -> None:
     store.before_insert = hang
     with pytest.raises(StoreUnavailableError):
         await StoreSink(store, Settings(insert_timeout_s=0.01, insert_attempts=1)).write(b"")
+
+
+async def test_how_long_nothing_came_in(sink: SlowSink, buffer: RowBuffer) -> None:
+    """It is always until something does."""
+    assert buffer.idle_s == math.inf
+    await buffer.put(b"[1]\n", 1)
+    assert 0 <= buffer.idle_s < 60

@@ -59,3 +59,23 @@ def test_a_long_round_among_the_last_shortens_the_rest() -> None:
 def test_the_fold_can_be_told_how_many_threads_it_may_take() -> None:
     """The refresh puts its number in this place of the statement."""
     assert query("fold_arrivals").count("max_threads = 0") == 1
+
+
+@pytest.mark.parametrize(("is_idle", "threads"), [(True, 0), (False, 2)])
+async def test_a_round_leaves_half_the_machine_to_ingest_unless_nothing_comes_in(
+    monkeypatch: pytest.MonkeyPatch, *, is_idle: bool, threads: int
+) -> None:
+    """It is asked each round."""
+    asked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def refresh(_: Any, __: Settings, threads: int) -> int:
+        if not asked.done():
+            asked.set_result(threads)
+        return 0
+
+    monkeypatch.setattr("playhead.rollup.refresh.refresh_sessions", refresh)
+    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    refresher = Refresher(FaultyStore(), Settings(), is_ingest_idle=lambda: is_idle)  # type: ignore[arg-type]
+    refresher.start()
+    assert await asked == threads
+    await refresher.stop()
