@@ -90,8 +90,12 @@ class Transport(msgspec.Struct, frozen=True, kw_only=True):
 class ClientPool:
     """As many threads as handles; each call borrows one handle for itself."""
 
-    def __init__(self, name: str, size: int, connect: Callable[[], Client]) -> None:
+    def __init__(
+        self, name: str, size: int, connect: Callable[[], Client], *, on_close: Callable[[], object] = lambda: None
+    ) -> None:
+        """`connect` opens a handle; `on_close` lets go what they share, once all of them are closed."""
         self._connect = connect
+        self._on_close = on_close
         self._idle: queue.SimpleQueue[Client | None] = queue.SimpleQueue()
         for _ in range(size):
             self._idle.put(None)
@@ -129,6 +133,7 @@ class ClientPool:
             client = self._idle.get()
             if client is not None:
                 client.close()
+        self._on_close()
         return True
 
 

@@ -8,10 +8,12 @@ import clickhouse_connect
 import lz4.frame
 import msgspec
 from clickhouse_connect.driver.client import Client
+from urllib3 import PoolManager
 
 from playhead.errors import SettingsError
 from playhead.settings import Settings
 from playhead.store.clients import ClientPool, ClientStore, Packing, Transport, insert_settings, query_settings
+from playhead.store.whole_answers import open_pool_manager
 
 if sys.version_info >= (3, 14):
     from compression import zstd  # type: ignore[import-not-found, unused-ignore]
@@ -84,16 +86,24 @@ class Connections(TypedDict):
 def connections_to(address: ServerAddress, settings: Settings) -> Connections:
     """Return the pools of a store at `address`."""
 
-    def connect(client_settings: dict[str, Any], timeout_s: float) -> Client:
-        return _connect(address, settings, client_settings, timeout_s)
+    def pool(name: str, size: int, client_settings: dict[str, Any], timeout_s: float) -> ClientPool:
+        sockets = open_pool_manager(
+            "https" if address.is_secure else "http",
+            address.host,
+            address.port,
+            size,
+            verify=settings.clickhouse_verify,
+            ca_cert=settings.clickhouse_ca_file or None,
+            client_cert=settings.clickhouse_cert_file or None,
+            client_cert_key=settings.clickhouse_key_file or None,
+        )
+        return ClientPool(
+            name, size, lambda: _connect(address, settings, sockets, client_settings, timeout_s), on_close=sockets.clear
+        )
 
     return Connections(
-        inserts=ClientPool(
-            "insert", settings.flush_parallel + 1, lambda: connect(insert_settings(settings), settings.insert_timeout_s)
-        ),
-        queries=ClientPool(
-            "query", settings.query_threads + 1, lambda: connect(query_settings(settings), settings.query_timeout_s + 5)
-        ),
+        inserts=pool("insert", settings.flush_parallel + 1, insert_settings(settings), settings.insert_timeout_s),
+        queries=pool("query", settings.query_threads + 1, query_settings(settings), settings.query_timeout_s + 5),
         transport=Transport(
             read_attempts=settings.query_attempts,
             has_query_log=True,
@@ -103,17 +113,15 @@ def connections_to(address: ServerAddress, settings: Settings) -> Connections:
 
 
 def _connect(
-    address: ServerAddress, settings: Settings, client_settings: dict[str, Any], timeout_s: float
+    address: ServerAddress, settings: Settings, sockets: PoolManager, client_settings: dict[str, Any], timeout_s: float
 ) -> Client:  # fmt: skip
     is_packed = settings.clickhouse_compression in _PACKINGS
     return clickhouse_connect.get_client(
         host=address.host,
         port=address.port,
         secure=address.is_secure,
-        verify=settings.clickhouse_verify,
-        ca_cert=settings.clickhouse_ca_file or None,
+        pool_mgr=sockets,
         client_cert=settings.clickhouse_cert_file or None,
-        client_cert_key=settings.clickhouse_key_file or None,
         # With a password the certificate opens the connection and no more; without, it says who asks.
         tls_mode="strict" if address.password else "mutual",
         compress=settings.clickhouse_compression if is_packed else False,
