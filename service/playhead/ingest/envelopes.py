@@ -6,6 +6,7 @@ import msgspec
 
 from playhead.errors import InvalidRequestError
 from playhead.events import MAX_EVENTS_PER_BATCH, Envelope, Event, NativeType, PlainEnvelope, Rejection
+from playhead.ingest.surrogates import replace_lone_surrogates
 
 _TYPES = frozenset(get_args(NativeType))
 _RawEvents = Annotated[list[msgspec.Raw], msgspec.Meta(min_length=1, max_length=MAX_EVENTS_PER_BATCH)]
@@ -51,19 +52,29 @@ def read_plain(body: bytes) -> PlainEnvelope | None:
 
 
 def read_envelope(body: bytes) -> ReadEnvelope:
-    """Return what `body` says.
+    """Return what `body` says; half a character in a text, which no database takes, is U+FFFD.
 
     Raises InvalidRequestError when it is not JSON in UTF-8 or the envelope itself is not valid; `errors` has a
     sentence for each field of it that is wrong.
     """
     try:
-        return _read(body)
+        return _read_whole(body)
     except UnicodeDecodeError as error:
         raise InvalidRequestError("The body is not UTF-8.") from error
     except RecursionError as error:
         raise InvalidRequestError("The body is nested too deeply.") from error
     except msgspec.DecodeError as error:
         raise InvalidRequestError("The body is not a JSON object.", errors=(f"{error}.",)) from error
+
+
+def _read_whole(body: bytes) -> ReadEnvelope:
+    try:
+        return _read(body)
+    except msgspec.DecodeError:
+        mended = replace_lone_surrogates(body)
+        if mended == body:
+            raise
+    return _read(mended)
 
 
 def _read(body: bytes) -> ReadEnvelope:
