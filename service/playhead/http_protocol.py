@@ -10,6 +10,7 @@ from typing import Any, cast
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from playhead.errors import PROBLEM_MEDIA_TYPE, InvalidRequestError, encode_problem
 from playhead.ingest.shortcut import PATH, Shortcut
 from playhead.settings import Settings
 
@@ -71,6 +72,14 @@ class BoundedProtocol(HttpToolsProtocol):
         elif self._short_body is not None and not self.transport.is_closing():
             self._take_the_long_way()
         self._arm()
+
+    def send_400_response(self, msg: str) -> None:
+        """Tell what is wrong with a request that is not HTTP, or too large in its head, and close."""
+        body = encode_problem(InvalidRequestError(msg))
+        content_type = f"content-type: {PROBLEM_MEDIA_TYPE}\r\n".encode()
+        head = b"HTTP/1.1 400 Bad Request\r\n%bcontent-length: %d\r\nconnection: close\r\n\r\n"
+        self.transport.write(head % (content_type, len(body)) + body)
+        self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Expect nothing more of it."""

@@ -1,6 +1,7 @@
 """The service as a process against senders that send slowly, too much, or not at all; honest ones do not notice."""
 
 import asyncio
+import json
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -120,8 +121,33 @@ async def test_a_large_head_is_refused(service: ServiceProcess) -> None:
     for flood in (b"".join(b"X-%d: y\r\n" % number for number in range(2000)), b"X: " + b"y" * 10_000 + b"\r\n"):
         reader, writer = await connect(service)
         writer.write(b"GET /health/live HTTP/1.1\r\nHost: x\r\n" + flood + b"\r\n")
-        assert (await read_all(reader)).startswith(b"HTTP/1.1 400")
+        assert_invalid(await read_all(reader))
         writer.close()
+
+
+def assert_invalid(answer: bytes) -> None:
+    """Check that an answer is a 400 told as a problem, whole."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 400 ")
+    assert b"content-type: application/problem+json" in head
+    assert b"content-length: %d" % len(body) in head
+    assert json.loads(body)["code"] == "invalid_request"
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"FOO /analytics/events HTTP/1.1\r\nHost: x\r\n\r\n",
+        b"POST /analytics/events HTTP/1.1\r\nHost: x\r\nContent-Length: abc\r\n\r\n",
+        b"nothing of the kind\r\n\r\n",
+    ],
+)
+async def test_what_is_not_http_is_told_so(service: ServiceProcess, request_: bytes) -> None:
+    """As a problem, like every other error."""
+    reader, writer = await connect(service)
+    writer.write(request_)
+    assert_invalid(await read_all(reader))
+    writer.close()
 
 
 async def test_a_head_is_not_measured_by_the_body_before(service: ServiceProcess) -> None:
