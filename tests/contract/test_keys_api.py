@@ -83,6 +83,13 @@ async def test_a_deleted_key_leaves_the_list(service: RunningService) -> None:
     assert [item["created_at"] for item in items] == sorted(item["created_at"] for item in items)
 
 
+async def test_no_organizer_is_the_platform(service: RunningService) -> None:
+    """Null is as if left out."""
+    made = await make(service, {"name": "dashboard", "organizer_id": None})
+    assert (made.status_code, made.json()["organizer_id"]) == (201, "")
+    await delete(service, made.json()["id"])
+
+
 async def test_an_organizers_key_does_nothing_with_keys(service: RunningService) -> None:
     """Every call with it is a 403, and nothing comes of it."""
     made = (await make(service, {"name": "red's", "organizer_id": "red"})).json()
@@ -93,10 +100,11 @@ async def test_an_organizers_key_does_nothing_with_keys(service: RunningService)
         await service.ask(KEYS, key),
         await make(service, {"name": "more", "organizer_id": "red"}, key),
         await make(service, {"name": "all"}, key),
+        await make(service, {}, key),
         await delete(service, made["id"], key),
         await delete(service, str(uuid4()), key),
     ]
-    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(403, "forbidden")] * 5
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(403, "forbidden")] * 6
     assert await listed(service) == before
     assert (await service.ask("/admin/streams", key)).status_code == 200
 
@@ -110,7 +118,6 @@ async def test_an_organizers_key_does_nothing_with_keys(service: RunningService)
         ({"name": 1}, "name"),
         ({"name": "x", "organizer_id": "a b"}, "organizer_id"),
         ({"name": "x", "organizer_id": "red\n"}, "organizer_id"),
-        ({"name": "x", "organizer_id": None}, "organizer_id"),
         ([], "data"),
     ],
 )

@@ -164,6 +164,14 @@ async def test_an_organizer_sees_its_own(service: RunningService) -> None:
         assert answer.status_code == 404
 
 
+async def test_a_stream_nobody_may_know_of_is_404_whatever_is_asked(service: RunningService) -> None:
+    """Though it were too many points."""
+    for path in ("streams/talk/timeseries", "streams/nothing/timeseries", "streams/talk/concurrency"):
+        asked = {"from": "2020-01-01", "to": "2026-01-01", "interval": "minute"}
+        answer = await service.ask(f"{ANALYTICS}/{path}", key="red-key", **asked)
+        assert answer.status_code == 404
+
+
 @pytest.mark.parametrize(
     ("path", "parameters", "first"),
     [

@@ -1,9 +1,9 @@
-"""Where a stream plays: a provider, and how that provider calls it. Stored as the JSON that came in."""
+"""Where a stream plays: a provider, and how that provider calls it, if that is known. Stored as it came in."""
 
 from typing import Annotated
-from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 
 class NoRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -11,19 +11,29 @@ class NoRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class YoutubeRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A video of YouTube."""
+    """A video of YouTube; empty: it is not known which."""
 
-    video_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9_-]+\Z")]
+    video_id: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9_-]+\Z")] | UnsetType = (
+        UNSET
+    )
 
 
 class BunnyRef(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A video of Bunny Stream; the library's number as such or as text."""
+    """A video of Bunny Stream, the library's number as such or as text; empty: it is not known which."""
 
     library_id: (
         Annotated[int, msgspec.Meta(ge=1, le=2**53 - 1)]
         | Annotated[str, msgspec.Meta(max_length=16, pattern=r"\A[0-9]+\Z")]
+        | UnsetType
+    ) = UNSET
+    video_guid: Annotated[str, msgspec.Meta(min_length=1, max_length=64, pattern=r"\A[A-Za-z0-9-]+\Z")] | UnsetType = (
+        UNSET
     )
-    video_guid: UUID
+
+    def __post_init__(self) -> None:
+        """Raise ValueError where one half of the name is missing."""
+        if (self.library_id is UNSET) is not (self.video_guid is UNSET):
+            raise ValueError("library_id and video_guid go together")
 
 
 class HlsPlacement(msgspec.Struct, frozen=True, tag_field="provider", tag="hls"):
@@ -47,13 +57,13 @@ class NativePlacement(msgspec.Struct, frozen=True, tag_field="provider", tag="na
 class YoutubePlacement(msgspec.Struct, frozen=True, tag_field="provider", tag="youtube"):
     """Played in YouTube's frame."""
 
-    ref: YoutubeRef
+    ref: YoutubeRef = YoutubeRef()
 
 
 class BunnyPlacement(msgspec.Struct, frozen=True, tag_field="provider", tag="bunny"):
     """Played in Bunny's frame."""
 
-    ref: BunnyRef
+    ref: BunnyRef = BunnyRef()
 
 
 class OtherPlacement(msgspec.Struct, frozen=True, tag_field="provider", tag="other"):

@@ -1,5 +1,6 @@
 """What a caller asks for: the common parameters of the admin API, checked once."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -7,6 +8,15 @@ import msgspec
 from playhead.errors import InvalidRequestError
 
 DEFAULT_RANGE_MS = 30 * 86_400_000
+EARLIEST_MS = 365 * 86_400_000
+"""Before every session. Ranges are compared some days wider than they are, and the engine's dates begin in 1970."""
+LATEST_MS = 7_258_118_400_000
+"""2200, after every session."""
+_INSTANT = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)|"
+    r"(?P<until_second>\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:)(?P<second>\d\d)(?P<rest>(\.\d+)?([Zz]|[+-]\d\d:\d\d))",
+    re.ASCII,
+)
 SORT_FIELDS = frozenset({
     "stream_id", "title", "organizer_id", "provider", "first_event_at", "last_event_at", "sessions", "attempts",
     "plays", "viewers", "playing_time_s", "playing_hidden_time_s", "avg_playing_time_s", "startup_ms_p50",
@@ -61,32 +71,37 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 def read_range(from_text: str | None, to_text: str | None, now: datetime) -> tuple[int, int]:
     """Return [from, to) in ms: RFC 3339 instants or bare dates; by default the last 30 days.
 
+    What lies before 1971 or after 2199 is cut off: there are no sessions, and the engine's calendar is not much longer.
     Raises InvalidRequestError naming the parameter that is not an instant, or a range that is not one.
     """
     to_ms = _read_instant("to", to_text) if to_text else _to_ms(now)
     from_ms = _read_instant("from", from_text) if from_text else to_ms - DEFAULT_RANGE_MS
     if from_ms >= to_ms:
         raise InvalidRequestError("from must be before to", errors=("from must be before to",))
-    return from_ms, to_ms
+    known_from_ms = min(max(from_ms, EARLIEST_MS), LATEST_MS - 1)
+    return known_from_ms, max(min(to_ms, LATEST_MS), known_from_ms + 1)
 
 
 def _read_instant(name: str, text: str) -> int:
+    written = _INSTANT.fullmatch(text)
+    instant_ms = _parse(written) if written else None
+    if instant_ms is None:
+        sentence = f"{name} must be an RFC 3339 instant with an offset, or a date"
+        raise InvalidRequestError(sentence, errors=(sentence,))
+    return instant_ms
+
+
+def _parse(written: re.Match[str]) -> int | None:
+    """Return the instant in ms, None where the calendar has none such; a leap second is the one after it."""
+    is_leap_second = written["second"] == "60"
+    second = "59" if is_leap_second else written["second"]
     try:
-        instant = datetime.fromisoformat(text.upper())
-    except ValueError as error:
-        raise _not_an_instant(name) from error
-    if instant.tzinfo is None:
-        if len(text) != len("2026-01-31"):
-            raise _not_an_instant(name)
-        instant = instant.replace(tzinfo=UTC)
-    if not 1970 < instant.year < 2200:  # the engine's calendar ends in 2299
-        raise _not_an_instant(name)
-    return _to_ms(instant)
-
-
-def _not_an_instant(name: str) -> InvalidRequestError:
-    sentence = f"{name} must be an RFC 3339 instant with an offset, or a date, after 1970 and before 2200"
-    return InvalidRequestError(sentence, errors=(sentence,))
+        instant = datetime.fromisoformat(
+            written["date"] or f"{written['until_second']}{second}{written['rest']}".upper()
+        )
+    except ValueError:
+        return None
+    return _to_ms(instant.replace(tzinfo=instant.tzinfo or UTC)) + 1000 * is_leap_second
 
 
 def _to_ms(instant: datetime) -> int:

@@ -20,12 +20,13 @@ _COLUMNS = ["stream_id", "title", "organizer_id", "is_live", "providers", "versi
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
-    """What a stream is to be in the registry, whole: what is left out is emptied."""
+    """What a stream is to be in the registry, whole: what is left out, or null, is emptied."""
 
-    title: Annotated[str, msgspec.Meta(max_length=512)] = ""
+    title: Annotated[str, msgspec.Meta(max_length=512)] | None = None
     organizer_id: Annotated[
-        OrganizerId, msgspec.Meta(description="Empty: the key's own organizer, or none with a key of the platform.")
-    ] = ""
+        OrganizerId | None,
+        msgspec.Meta(description="None: the key's own organizer, or none with a key of the platform."),
+    ] = None
     live: bool = False
     providers: Annotated[list[Placement], msgspec.Meta(max_length=16)] = []
 
@@ -88,18 +89,18 @@ async def register(
     Raises ForbiddenError where an organizer names another or registers a stream that nobody has, NotFoundError
     where the stream is another organizer's.
     """
-    organizer_id = caller.scope(registration.organizer_id)
     before = await _find(store, stream_id)
+    version = None if before is None else _next_version(_visible(before, caller), caller)
+    organizer_id, title = caller.scope(registration.organizer_id or ""), registration.title or ""
     if before is None and caller.organizer_id:
         raise ForbiddenError("Only a key of the platform registers a stream.")
-    version = None if before is None else _next_version(_visible(before, caller), caller)
     providers = msgspec.json.encode(registration.providers).decode()
     if organizer_id != (before.organizer_id if before else ""):
         await note_stream_days(store, stream_id)
-    line = [stream_id, registration.title, organizer_id, registration.live, providers, version, 0]
+    line = [stream_id, title, organizer_id, registration.live, providers, version, 0]
     await _write(store, line)
-    entry = msgspec.structs.asdict(registration) | {"stream_id": stream_id, "organizer_id": organizer_id}
-    return RegisteredStream(**entry), before is None
+    given = {"stream_id": stream_id, "title": title, "organizer_id": organizer_id}
+    return RegisteredStream(**msgspec.structs.asdict(registration) | given), before is None
 
 
 async def unregister(store: Store, caller: Caller, stream_id: str) -> None:

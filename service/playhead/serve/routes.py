@@ -47,7 +47,9 @@ async def provide_view(
     from_text: Annotated[str | None, _query("Begin, RFC 3339 or a date; default 30 days before `to`.", "from")] = None,
     to_text: Annotated[str | None, _query("End, not included; a date is its 00:00; default now.", "to")] = None,
     organizer_id: Annotated[str, _query("Streams of this organizer only.", max_length=128)] = "",
-    provider: Annotated[Provider | None, _query("Sessions of this provider only.")] = None,
+    provider: Annotated[
+        Provider | Literal["unknown", ""], _query("Sessions of this provider only; unknown: of which none is known.")
+    ] = "",
     country: Annotated[
         str, _query("Sessions from this country only, ISO 3166 alpha-2; unknown: from none known.", max_length=7)
     ] = "",
@@ -60,7 +62,7 @@ async def provide_view(
         from_ms=from_ms,
         to_ms=to_ms,
         organizer_id=caller.scope(organizer_id),
-        provider=provider or "",
+        provider=provider,
         country=country if country == UNKNOWN else country.upper(),
         device=device,
         include_bots=include_bots,

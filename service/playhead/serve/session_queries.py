@@ -4,7 +4,7 @@ import asyncio
 import base64
 import binascii
 from collections.abc import AsyncIterator, Awaitable
-from typing import Annotated, TypeVar
+from typing import Annotated, TypeVar, cast
 
 import msgspec
 
@@ -18,8 +18,6 @@ Answer = TypeVar("Answer")
 
 CSV_PAGE_ROWS = 10_000
 MAX_INSTANT_MS = 2**53 - 1
-EARLIEST_MS = 365 * 86_400_000
-"""Before every session. Ranges are compared some days wider than they are, and the engine's dates begin in 1970."""
 AHEAD_MS = 86_400_000
 """No event may be five minutes ahead of now: a range that ends a day ahead holds every session."""
 
@@ -69,9 +67,15 @@ async def require_stream(store: Store, view: View) -> None:
 
 
 async def answer_if_known(store: Store, view: View, answer: Awaitable[Answer]) -> Answer:
-    """Return what `answer` gives, worked out while it is asked whether the stream is known; raises NotFoundError."""
-    _, told = await asyncio.gather(require_stream(store, view), answer)
-    return told
+    """Return what `answer` gives, worked out while it is asked whether the stream is known.
+
+    Raises NotFoundError, whatever else may be wrong with the question: a stream that nobody may know of has no answers.
+    """
+    known, told = await asyncio.gather(require_stream(store, view), answer, return_exceptions=True)
+    for outcome in (known, told):
+        if isinstance(outcome, BaseException):
+            raise outcome
+    return cast("Answer", told)
 
 
 async def fetch_sessions(

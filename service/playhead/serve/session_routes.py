@@ -23,11 +23,10 @@ from playhead.ops.problems import describe_problems
 from playhead.rollup.refresh import read_refresh_state
 from playhead.serve.csv_answers import AsCsvToo, stream_csv, wants_csv
 from playhead.serve.dictionary import METRICS, DictionaryAnswer
-from playhead.serve.questions import View
+from playhead.serve.questions import EARLIEST_MS, View
 from playhead.serve.session_answers import LiveAnswer, SessionAnswer, SessionRow, SessionsAnswer
 from playhead.serve.session_queries import (
     AHEAD_MS,
-    EARLIEST_MS,
     Position,
     answer_if_known,
     fetch_live,
