@@ -24,7 +24,7 @@ from playhead.settings import Settings, secrets_of
 from playhead.store.cluster import open_cluster_store
 from playhead.store.contract import Store
 from playhead.store.disk_guard import DiskGuard
-from playhead.store.embedded import DATABASE, embedded_path, guard_disk, open_embedded_store
+from playhead.store.embedded import DATABASE, embedded_path, guard_disk, open_embedded_store, require_unused
 from playhead.store.server import open_ingest_store, open_server_store
 from playhead.store.sql_endpoint import SqlEndpoint, ensure_token
 from playhead.store.sql_target import open_sql_target
@@ -174,6 +174,8 @@ def serve(settings: Settings) -> None:
 
 def _serve_here(settings: Settings, place: WorkerPlace | None = None) -> None:
     """Serve in this process: all there is, or one worker of several."""
+    if not settings.clickhouse_url:
+        require_unused(settings)
     disk = None if settings.clickhouse_url else guard_disk(settings)
     store = open_store(settings, disk)
     ingest_store = open_ingest_store(settings) if settings.clickhouse_ingest_url else store

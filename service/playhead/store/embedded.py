@@ -1,11 +1,14 @@
 """The embedded engine: chDB in this process, on a folder of its own."""
 
+import contextlib
+import fcntl
 from pathlib import Path
 from typing import Any
 
 import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 
+from playhead.errors import StoreUnavailableError
 from playhead.settings import Settings
 from playhead.store.clients import ClientPool, ClientStore, Transport, insert_settings, query_settings
 from playhead.store.disk_guard import DiskGuard
@@ -16,6 +19,18 @@ DATABASE = "playhead"
 def embedded_path(settings: Settings) -> Path:
     """Return the engine's folder below the data folder."""
     return Path(settings.data_dir).resolve() / "clickhouse"
+
+
+def require_unused(settings: Settings) -> None:
+    """Raise StoreUnavailableError where another process has the engine's folder: it holds the lock of a file in it."""
+    with contextlib.suppress(FileNotFoundError), (embedded_path(settings) / "status").open(encoding="utf-8") as status:
+        try:
+            fcntl.flock(status, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            owner = status.readline().strip()  # PID: 123
+            raise StoreUnavailableError(
+                f"the data in {settings.data_dir} is in use by another process ({owner})"
+            ) from error
 
 
 def guard_disk(settings: Settings) -> DiskGuard:
