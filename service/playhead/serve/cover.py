@@ -83,14 +83,9 @@ class Freshness(msgspec.Struct, frozen=True):
         )
 
     def basis(self, days: range, models: Sequence[str]) -> object:
-        """Return all that covers of `days` go by: while it stays equal, marts answer what they answered before.
-
-        Of days that are stale it is only that they are.
-        """
-        stale = self.stale_days(days, models)
+        """Return all that covers of `days` go by: while it stays equal, marts answer what they answered before."""
         kinds = [self.changed, *(self.built[model] for model in (*models, VIEWERS))]
-        of_rest = [{day: at for day, at in kind.items() if day in days and day not in stale} for kind in kinds]
-        return stale, of_rest, self.are_viewers_settled(days)
+        return [{day: at for day, at in kind.items() if day in days} for kind in kinds]
 
     def are_viewers_settled(self, days: range) -> bool:
         """Tell whether viewers_daily is newer, on each of `days`, than every change in any of them."""
@@ -137,8 +132,9 @@ async def answer_by_covers(
     """Return how fresh the answer is, and what `ask` returns for the covers of `views` by the marts `models`.
 
     The covers are of one instant; without models they are of sessions alone. To ask the database for them takes as long
-    as some answers do, so the answer is asked for at once, by the covers to expect from what was last known of these
-    days. Where one of these has changed or was built since then, that answer is dropped for another.
+    as answers from marts do, so these are asked for at once, by the covers to expect from what was last known of the
+    days. Where one of these has changed or was built since then, that answer is dropped for another. Sessions are read
+    only after it is known how fresh they are: in between they may become fresher, not the other way.
     """
     days = [whole_days(view) if models else range(0) for view in views]
     whole = range(min((each.start for each in days if each), default=0), max((each.stop for each in days), default=0))
@@ -148,9 +144,11 @@ async def answer_by_covers(
     def make_covers(freshness: Freshness) -> list[Cover]:
         return [_make_cover(view, each, freshness, models) for view, each in zip(views, days, strict=True)]
 
-    expected = memory.recall(whole, builds)
-    basis = expected.basis(whole, models) if expected else None
-    asking = asyncio.ensure_future(ask(make_covers(expected))) if expected else None
+    known = memory.recall(whole, builds)
+    expected = make_covers(known) if known else []
+    is_of_days_alone = bool(expected) and all(cover.is_of_days_alone for cover in expected)
+    basis = known.basis(whole, models) if known else None
+    asking = asyncio.ensure_future(ask(expected)) if is_of_days_alone else None
     try:
         freshness = await _fetch_freshness(store, whole, builds)
         memory.keep(freshness, whole)
