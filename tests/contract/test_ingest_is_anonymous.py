@@ -98,7 +98,7 @@ async def service(
 class _Idle:
     """Stands for what works on a real database."""
 
-    def __init__(self, *_: object) -> None:
+    def __init__(self, *_: object, **__: object) -> None:
         pass
 
     def __await__(self) -> Any:

@@ -50,12 +50,15 @@ class FaultProxy:
 
     async def stop(self) -> None:
         """Close everything."""
-        for link in self._links:
-            link.cancel()
-        await asyncio.gather(*self._links, return_exceptions=True)
         if self._server is not None:
             self._server.close()
+        links = list(self._links)
+        for link in links:
+            link.cancel()
+        await asyncio.gather(*links, return_exceptions=True)
+        if self._server is not None:
             await self._server.wait_closed()
+        await asyncio.sleep(0)  # What was closed last is let go in the loop's next round.
 
     def strike(self, fault: NetworkFault) -> None:
         """Let connections fail from now on."""
@@ -72,6 +75,7 @@ class FaultProxy:
         link = asyncio.create_task(self._link(reader, writer))
         self._links.add(link)
         link.add_done_callback(self._links.discard)
+        link.add_done_callback(lambda _: writer.close())  # One that is cancelled before it begins closes nothing.
 
     async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
