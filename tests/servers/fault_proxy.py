@@ -93,8 +93,9 @@ class FaultProxy:
                 both.create_task(self._carry(reader, there_writer, reset, is_answer=False))
                 both.create_task(self._carry(there_reader, writer, reset, is_answer=True))
         finally:
-            for end in (writer, there_writer):
+            for end in (writer, there_writer):  # Both before anything is waited for, where this may be cancelled.
                 end.close()
+            for end in (writer, there_writer):
                 with contextlib.suppress(OSError):
                     await end.wait_closed()
 
