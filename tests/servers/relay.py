@@ -16,10 +16,13 @@ class Relay:
     def __init__(self, host: str, target_port: int) -> None:
         self._host = host
         self._target_port = target_port
+        self._links: set[asyncio.Task[None] | None] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
-        self._server = asyncio.run_coroutine_threadsafe(asyncio.start_server(self._relay, host, 0), self._loop).result()
+        self._server = asyncio.run_coroutine_threadsafe(
+            asyncio.start_server(self._accept, host, 0), self._loop
+        ).result()
         self.port: int = self._server.sockets[0].getsockname()[1]
 
     def stop(self) -> None:
@@ -35,6 +38,15 @@ class Relay:
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # The loop holds no task by itself: one whose connections are gone would be collected where it waits.
+        link = asyncio.current_task()
+        self._links.add(link)
+        try:
+            await self._relay(reader, writer)
+        finally:
+            self._links.discard(link)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
