@@ -19,8 +19,9 @@ NO_BODY = frozenset({204, 304})
 class _Whole(HttpClientConnection):
     def getresponse(self) -> Any:
         """Return the response; raises ProtocolError where it does not say how long it is."""
-        response = super().getresponse()
-        is_told = "content-length" in response.headers or "transfer-encoding" in response.headers
+        response: Any = super().getresponse()  # urllib3's, which knows more than that of http.client.
+        # By what was understood of it: the value of a header may be what is cut.
+        is_told = response.chunked or response.length_remaining is not None
         if not is_told and response.status not in NO_BODY:
             response.close()
             raise ProtocolError("the answer ended before it said how long it is")

@@ -75,7 +75,7 @@ async def test_a_round_leaves_half_the_machine_to_ingest_unless_nothing_comes_in
 
     monkeypatch.setattr("playhead.rollup.refresh.refresh_sessions", refresh)
     monkeypatch.setattr("os.cpu_count", lambda: 4)
-    refresher = Refresher(FaultyStore(), Settings(), is_ingest_idle=lambda: is_idle)  # type: ignore[arg-type]
+    refresher = Refresher(FaultyStore(), Settings(), is_ingest_idle=lambda: is_idle)  # type: ignore[arg-type]  # Nothing is asked.
     refresher.start()
     assert await asked == threads
     await refresher.stop()

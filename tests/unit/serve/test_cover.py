@@ -209,7 +209,7 @@ async def test_sessions_are_read_after_it_is_known_how_fresh_they_are(from_ms: i
     for _ in range(2):
         store.may_answer.clear()
         asked.begun.clear()
-        answer = asyncio.create_task(answer_by_covers(store, [part], [MODEL], asked))  # type: ignore[arg-type]
+        answer = asyncio.create_task(answer_by_covers(store, [part], [MODEL], asked))  # type: ignore[arg-type]  # As in ask.
         await asyncio.sleep(0)
         assert not asked.begun.is_set()
         store.may_answer.set()
