@@ -119,17 +119,6 @@ CREATE TABLE changed_days
 ENGINE = AggregatingMergeTree
 ORDER BY day;
 
-CREATE MATERIALIZED VIEW changed_days_writer TO changed_days
-(
-    `day` Date,
-    `changed_version` UInt64
-)
-AS SELECT
-    arrayJoin(arrayMap(i -> (changed_from + i), range(toUInt32((1 + changed_to) - changed_from)))) AS day,
-    max(version) AS changed_version
-FROM sessions
-GROUP BY day;
-
 CREATE TABLE client_sessions
 (
     `stream_id` LowCardinality(String) CODEC(ZSTD(3)),
@@ -1259,7 +1248,8 @@ CREATE TABLE sessions
         player_height UInt32,
         first_play_ms UInt64,
         open_rebuffer_ms UInt64,
-        upscale_nanos_ms UInt128) CODEC(ZSTD(3))
+        upscale_nanos_ms UInt128) CODEC(ZSTD(3)),
+    INDEX newest version TYPE minmax GRANULARITY 64
 )
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY (start_week, last_week)

@@ -9,7 +9,7 @@ from playhead.store.sql_files import expand, query, sql_folder, statement
 from tests.stores import repository
 
 MACROS = repository() / "dbt" / "macros" / "service_sql.sql"
-QUERIES = ("watermark", "list_stale_sessions", "scope_listed_sessions", "scope_end", "fold_scope")
+QUERIES = ("watermark", "list_stale_sessions", "scope_listed_sessions", "scope_end", "fold_scope", "note_changed_days")
 _PLACEHOLDER = re.compile(r"\{(\w+):(\w+)[^}]*\}")
 _HEADER = "{# Written by `make dbt-macros` from the SQL in clickhouse/, which is where to change it. #}"
 

@@ -2,8 +2,8 @@
 -- parameters: batch_id UUID; arrived_after, arrived_until Int64; slice, slices UInt64; max_events UInt64: as
 --   session_fold has them
 -- reads: session_fold; writes: sessions
--- The fold's steps are not worth merging: that takes longer than it saves. A table with a view is written by one
--- thread, which then reads too, unless views are processed in parallel.
+-- The fold's steps are not worth merging, nor its conditions worth comparing: that takes longer than it saves.
+-- note_changed_days has to follow.
 -- max_threads: the refresh puts in how many it may take; 0 is as many as there are.
 -- Marts take it that a row is there within a minute of its version (mart_builds); a watermark is half of that at most.
 INSERT INTO sessions
@@ -13,5 +13,5 @@ SELECT * FROM session_fold(
     slice = {slice:UInt64}, slices = {slices:UInt64}
 )
 SETTINGS
-    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, parallel_view_processing = 1,
+    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, optimize_and_compare_chain = 0,
     max_threads = 0

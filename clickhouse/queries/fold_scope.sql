@@ -1,8 +1,8 @@
 -- purpose: work out the sessions of a batch whole, from their events
 -- parameters: batch_id UUID, max_events UInt64
 -- reads: session_fold; writes: sessions
--- The fold's steps are not worth merging: that takes longer than it saves. A table with a view is written by one
--- thread, which then reads too, unless views are processed in parallel.
+-- The fold's steps are not worth merging, nor its conditions worth comparing: that takes longer than it saves.
+-- note_changed_days has to follow.
 -- Marts take it that a row is there within a minute of its version (mart_builds); a watermark is half of that at most.
 INSERT INTO sessions
 SELECT * FROM session_fold(
@@ -10,4 +10,4 @@ SELECT * FROM session_fold(
     slices = 1
 )
 SETTINGS
-    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, parallel_view_processing = 1
+    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, optimize_and_compare_chain = 0

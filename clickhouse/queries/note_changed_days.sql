@@ -1,14 +1,12 @@
--- purpose: note once more the days of the sessions that were refolded of late: a process that was killed may have
---   stored sessions and not come to note their days
--- parameters: look_back_ms Int64: how long before now, or before the last round of the refresh if that is longer ago
--- reads: sessions, refresh_marks; writes: changed_days
+-- purpose: note the days of sessions that were folded, and those that they lay on before
+-- parameters: from_version UInt64: of the rows with this version or a greater one
+-- reads: sessions; writes: changed_days
+-- A view on sessions could do it, but a table with a view is written by fewer threads, and planning the view takes
+-- longer than this.
 INSERT INTO changed_days
 SELECT
     arrayJoin(arrayMap(i -> changed_from + i, range(toUInt32(1 + changed_to - changed_from)))) AS day,
     max(version) AS changed_version
 FROM sessions
-WHERE version >= toUInt64(greatest(0, 1000000 * (least(
-    toUnixTimestamp64Milli(now64(3, 'UTC')),
-    (SELECT toUnixTimestamp64Milli(max(refreshed_until)) FROM refresh_marks)
-) - {look_back_ms:Int64})))
+WHERE version >= {from_version:UInt64}
 GROUP BY day

@@ -34,14 +34,15 @@
   )) -%}
   {%- set state = namespace(sessions=0, is_done=false, session_id='00000000-0000-0000-0000-000000000000', stream_id='') -%}
   {%- for _ in range(100000) if not state.is_done -%}
-    {%- set batch_id = new_batch_id() -%}
+    {%- set batch_id, version = new_batch_id(), read_watermark() -%}
     {%- do run_query(scope_listed_sessions(
-      batch_id=batch_id, max_rows=var('events_per_refold'), watermark_ns=read_watermark(), listed_id=listed_id,
+      batch_id=batch_id, max_rows=var('events_per_refold'), watermark_ns=version, listed_id=listed_id,
       after_session_id=state.session_id, after_stream_id=state.stream_id
     )) -%}
     {%- set ends = run_query(scope_end(batch_id=batch_id)).rows -%}
     {%- if ends -%}
       {%- do run_query(fold_scope(batch_id=batch_id, max_events=max_session_events())) -%}
+      {%- do run_query(note_changed_days(from_version=version)) -%}
       {%- set state.sessions = state.sessions + ends[0]['sessions'] | int -%}
       {%- set state.session_id, state.stream_id = ends[0]['session_id'], ends[0]['stream_id'] -%}
     {%- else -%}
@@ -68,9 +69,10 @@
   {%- endset -%}
   {%- set state = namespace(sessions=0) -%}
   {%- for slice in run_query(query).rows -%}
-    {%- set batch_id = new_batch_id() -%}
-    {%- do run_query(scope_slice(batch_id, slice['slice_id'])) -%}
+    {%- set batch_id, version = new_batch_id(), read_watermark() -%}
+    {%- do run_query(scope_slice(batch_id, slice['slice_id'], version)) -%}
     {%- do run_query(fold_scope(batch_id=batch_id, max_events=max_session_events())) -%}
+    {%- do run_query(note_changed_days(from_version=version)) -%}
     {%- set state.sessions = state.sessions + slice['sessions'] | int -%}
   {%- endfor -%}
   {{ return(state.sessions) }}
@@ -114,7 +116,7 @@
   the watermark: the plan may be older than events up to it, on days that it does not know. Of the rows only weeks are
   read that may hold one: each has an event of a day that the plan knows, or was a day ahead by its client's clock.
 #}
-{% macro scope_slice(batch_id, slice_id) %}
+{% macro scope_slice(batch_id, slice_id, version) %}
   {%- set slice -%}
     from {{ source('playhead', 'refold_scope') }} where batch_id = '{{ slice_id }}'
   {%- endset -%}
@@ -124,7 +126,7 @@
   )
   select
     '{{ batch_id }}', i.session_id, i.stream_id, i.session_days, i.session_rows, s.was_first_day, s.was_last_day,
-    {{ read_watermark() }}
+    {{ version }}
   from (
     select session_id, stream_id, groupUniqArrayArray(days) as session_days, sum(inserted_rows) as session_rows
     from {{ source('playhead', 'session_index') }}

@@ -616,7 +616,18 @@ SELECT
     ) AS accumulator
 FROM scored AS m)
 SETTINGS
-    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, parallel_view_processing = 1
+    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, optimize_and_compare_chain = 0
+{% endmacro %}
+
+
+{% macro note_changed_days(from_version) %}
+INSERT INTO changed_days
+SELECT
+    arrayJoin(arrayMap(i -> changed_from + i, range(toUInt32(1 + changed_to - changed_from)))) AS day,
+    max(version) AS changed_version
+FROM sessions
+WHERE version >= {{ from_version }}
+GROUP BY day
 {% endmacro %}
 
 

@@ -27,7 +27,7 @@ _DBT = (
     "SELECT ON system.processes",
     "CREATE VIEW ON fct_sessions",
 )
-_DBT_FOLDS = ("INSERT ON refold_scope", "INSERT ON sessions")
+_DBT_FOLDS = ("INSERT ON refold_scope", "INSERT ON sessions", "INSERT ON changed_days")
 """Not on a cluster, where each shard folds its own."""
 _API = (
     *(f"INSERT ON {table}" for table in ("api_keys", "streams", "refold_scope", "sessions", "changed_days")),

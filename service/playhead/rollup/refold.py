@@ -67,6 +67,14 @@ async def refold_sessions(store: Store, settings: Settings, listed: Listed) -> i
     return refolded
 
 
+async def note_changed_days(store: Store, from_ms: int) -> None:
+    """Note the days of all sessions with a row of a version from then on (ms since the epoch): their marts are stale.
+
+    To be called after a fold, and before anybody may take its sessions for fresh.
+    """
+    await store.execute(query("note_changed_days"), {"from_version": max(from_ms, 0) * 1_000_000})
+
+
 async def scope_batch(store: Store, settings: Settings, listed: Listed) -> str:
     """Settle which of the listed sessions one fold takes on: return a batch of refold_scope, NO_BATCH for none."""
     if not listed.sessions:

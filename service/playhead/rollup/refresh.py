@@ -22,6 +22,7 @@ from playhead.rollup.refold import (
     Listed,
     list_sessions,
     list_stale_sessions,
+    note_changed_days,
     read_watermark,
     refold_sessions,
     scope_batch,
@@ -46,6 +47,9 @@ COUNT_MARGIN_MS = 2_000
 
 IDLE_MARK_MS = 3_000
 """How old the mark may grow while nothing changes."""
+
+NOTE_MARGIN_MS = 1_000
+"""By how much a watermark may be below an earlier one."""
 
 REMEMBERED_ROUNDS = 10
 """The next round may take as long as the longest of so many."""
@@ -117,6 +121,8 @@ async def _refresh_shard(store: Store, settings: Settings, threads: int) -> int:
         worked += await refold_sessions(store, settings, stale)
     if worked or is_counted or state.now_ms - state.refreshed_until_ms >= IDLE_MARK_MS:
         counted_until_ms = watermark_ns // 1_000_000 if is_counted else state.counted_until_ms
+        # Rounds that failed since the last mark may have stored sessions too.
+        await note_changed_days(store, min(state.now_ms, state.refreshed_until_ms) - NOTE_MARGIN_MS)
         await _set_mark(store, watermark_ns, counted_until_ms)
     return worked
 
