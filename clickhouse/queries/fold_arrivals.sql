@@ -14,4 +14,4 @@ SELECT * FROM session_fold(
 )
 SETTINGS
     max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, optimize_and_compare_chain = 0,
-    max_threads = 0
+    enable_shared_storage_snapshot_in_query = 1, max_threads = 0

@@ -10,4 +10,5 @@ SELECT * FROM session_fold(
     slices = 1
 )
 SETTINGS
-    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, optimize_and_compare_chain = 0
+    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, optimize_and_compare_chain = 0,
+    enable_shared_storage_snapshot_in_query = 1

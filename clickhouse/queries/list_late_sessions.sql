@@ -1,8 +1,7 @@
--- purpose: list the sessions of which not all that arrived is in their rows, for a refold of the whole: before the
---   others go on from theirs those without a row, and afterwards all
+-- purpose: list the sessions of which not all that arrived is in their rows, though these were gone on with, for a
+--   refold of the whole
 -- parameters: listed_id UUID: the batch of refold_scope to list them under
 --   arrived_after, arrived_until Int64: stamps in ns of the arrivals that have been gone on with
---   are_new Bool: only those without a row
 -- reads: arrivals, sessions; writes: refold_scope
 INSERT INTO refold_scope (batch_id, session_id, stream_id)
 WITH arrived AS (
@@ -21,4 +20,4 @@ LEFT ANY JOIN (
         AND (stream_id, session_id) IN (SELECT stream_id, session_id FROM arrived)
     GROUP BY stream_id, session_id
 ) AS s ON s.session_id = a.session_id AND s.stream_id = a.stream_id
-WHERE toUnixTimestamp64Nano(a.last_stamped_at) > s.folded_until_ns AND (s.folded_until_ns = 0 OR NOT {are_new:Bool})
+WHERE toUnixTimestamp64Nano(a.last_stamped_at) > s.folded_until_ns

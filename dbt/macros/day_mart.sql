@@ -30,6 +30,7 @@
   {%- if built_from and chunks -%}
     {%- do run_query(insert_builds_before(end_of_settled, version)) -%}
   {%- endif -%}
+  {%- do merge_months_of(target, chunks) -%}
   {{ run_hooks(post_hooks) }}
 
   {%- do log(this.identifier ~ ': ' ~ (chunks | sum(attribute='days')) ~ ' days in ' ~ (chunks | length) ~ ' inserts',
@@ -155,6 +156,29 @@
   settings
     join_use_nulls = 0, max_insert_threads = 1, min_insert_block_size_rows = 1000000000000,
     min_insert_block_size_bytes = 0, max_bytes_before_external_group_by = 1500000000
+{% endmacro %}
+
+
+{#
+  Merge what a run has added to a month into one part, so that readers unpack each row once, not every version of it. The
+  engine would come to it by itself, much later; months of more than `bytes_to_merge` are left to it, and so are those of
+  a cluster, whose tables are elsewhere.
+#}
+{% macro merge_months_of(target, chunks) %}
+  {%- if chunks and not env_var('DBT_PLAYHEAD_CLUSTER', '') -%}
+    {%- set query %}
+      select partition_id
+      from system.parts
+      where active and database = '{{ target.schema }}' and table = '{{ target.identifier }}'
+        and toUInt32(partition_id) >= toYYYYMM(toDate({{ chunks[0].first }}))
+        and toUInt32(partition_id) <= toYYYYMM(toDate({{ chunks[-1].last }}))
+      group by partition_id
+      having count() > 1 and sum(bytes_on_disk) <= {{ var('bytes_to_merge') }}
+    {%- endset -%}
+    {%- for month in run_query(query).rows -%}
+      {%- do run_query('optimize table ' ~ target ~ " partition id '" ~ month[0] ~ "' final") -%}
+    {%- endfor -%}
+  {%- endif -%}
 {% endmacro %}
 
 

@@ -213,7 +213,7 @@ SELECT * FROM (WITH
         )
         GROUP BY stream_id, session_id
     ),
-                begun AS (
+                    begun AS (
         SELECT
             stream_id AS was_stream_id,
             session_id AS was_session_id,
@@ -269,18 +269,22 @@ SELECT * FROM (WITH
             SELECT *
             FROM sessions
             WHERE last_week >= toMonday(toDate(fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC'))) - 7
-                AND (stream_id, session_id) IN (
-                    SELECT stream_id, session_id
-                    FROM arrivals
-                    WHERE stamped_at > fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
-                        AND stamped_at <= fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
-                        AND sipHash64(session_id) % CAST(1 AS UInt64) = CAST(0 AS UInt64)
+                AND (stream_id, session_id, version) IN (
+                    SELECT every.stream_id, every.session_id, max(every.version)
+                    FROM sessions AS every
+                    WHERE last_week >= toMonday(toDate(fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC'))) - 7
+                        AND (stream_id, session_id) IN (
+                            SELECT stream_id, session_id
+                            FROM arrivals
+                            WHERE stamped_at > fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
+                                AND stamped_at <= fromUnixTimestamp64Nano(CAST(0 AS Int64), 'UTC')
+                                AND sipHash64(session_id) % CAST(1 AS UInt64) = CAST(0 AS UInt64)
+                        )
+                        AND (stream_id, session_id) NOT IN (
+                            SELECT stream_id, session_id FROM refold_scope WHERE batch_id = '{{ batch_id }}'
+                        )
+                    GROUP BY stream_id, session_id
                 )
-                AND (stream_id, session_id) NOT IN (
-                    SELECT stream_id, session_id FROM refold_scope WHERE batch_id = '{{ batch_id }}'
-                )
-            ORDER BY version DESC
-            LIMIT 1 BY stream_id, session_id
         )
         WHERE NOT is_truncated
     ),
@@ -616,7 +620,8 @@ SELECT
     ) AS accumulator
 FROM scored AS m)
 SETTINGS
-    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, optimize_and_compare_chain = 0
+    max_execution_time = 25, join_algorithm = 'hash', query_plan_merge_expressions = 0, optimize_and_compare_chain = 0,
+    enable_shared_storage_snapshot_in_query = 1
 {% endmacro %}
 
 
@@ -776,18 +781,22 @@ WITH
             SELECT *
             FROM {{ sessions }}
             WHERE last_week >= toMonday(toDate(fromUnixTimestamp64Nano({{ arrived_until }}, 'UTC'))) - 7
-                AND (stream_id, session_id) IN (
-                    SELECT stream_id, session_id
-                    FROM {{ arrivals }}
-                    WHERE stamped_at > fromUnixTimestamp64Nano({{ arrived_after }}, 'UTC')
-                        AND stamped_at <= fromUnixTimestamp64Nano({{ arrived_until }}, 'UTC')
-                        AND sipHash64(session_id) % {{ slices }} = {{ slice }}
+                AND (stream_id, session_id, version) IN (
+                    SELECT every.stream_id, every.session_id, max(every.version)
+                    FROM {{ sessions }} AS every
+                    WHERE last_week >= toMonday(toDate(fromUnixTimestamp64Nano({{ arrived_until }}, 'UTC'))) - 7
+                        AND (stream_id, session_id) IN (
+                            SELECT stream_id, session_id
+                            FROM {{ arrivals }}
+                            WHERE stamped_at > fromUnixTimestamp64Nano({{ arrived_after }}, 'UTC')
+                                AND stamped_at <= fromUnixTimestamp64Nano({{ arrived_until }}, 'UTC')
+                                AND sipHash64(session_id) % {{ slices }} = {{ slice }}
+                        )
+                        AND (stream_id, session_id) NOT IN (
+                            SELECT stream_id, session_id FROM {{ refold_scope }} WHERE batch_id = '{{ batch_id }}'
+                        )
+                    GROUP BY stream_id, session_id
                 )
-                AND (stream_id, session_id) NOT IN (
-                    SELECT stream_id, session_id FROM {{ refold_scope }} WHERE batch_id = '{{ batch_id }}'
-                )
-            ORDER BY version DESC
-            LIMIT 1 BY stream_id, session_id
         )
         WHERE NOT is_truncated
     ),

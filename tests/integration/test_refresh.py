@@ -8,11 +8,13 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
+from playhead.errors import StoreError
 from playhead.events import EventRow, EventType
 from playhead.rollup.refold import read_watermark
 from playhead.rollup.refresh import Refresher, read_refresh_state, refresh_sessions
 from playhead.settings import Settings
 from playhead.store.clients import ClientStore
+from playhead.store.sql_files import name_of
 from tests.stores import insert_events
 
 pytestmark = pytest.mark.anyio
@@ -184,6 +186,33 @@ async def test_freshness_tells_that_the_refresh_stands(store: ClientStore) -> No
     await refresh_sessions(store, SETTINGS)
     assert (await read_refresh_state(store)).refreshed_until_ms >= after.now_ms
     assert await read_session(store, session_id) == [SessionRow(2, is_truncated=False)]
+
+
+async def test_days_of_a_round_that_failed_are_noted_by_the_next(
+    store: ClientStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sessions were stored, but not that their days changed, nor a mark: the next round notes them before its own."""
+    session_id = str(uuid4())
+    noted = (
+        "SELECT count() AS n FROM changed_days "
+        "WHERE changed_version IN (SELECT version FROM sessions WHERE session_id = {session_id:UUID})"
+    )
+    await insert_events(store, [heartbeat(session_id, 5)])
+    execute = store.execute
+
+    async def fail_to_note(sql: str, parameters: Any = None) -> None:
+        if name_of(sql) == "note_changed_days":
+            raise StoreError("the database is gone")
+        await execute(sql, parameters)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "execute", fail_to_note)
+        with pytest.raises(StoreError, match="is gone"):
+            await refresh_sessions(store, SETTINGS)
+    assert await read_session(store, session_id) == [SessionRow(1, is_truncated=False)]
+    assert await store.fetch(noted, Number, {"session_id": session_id}) == [Number(0)]
+    await refresh_sessions(store, SETTINGS)
+    assert await store.fetch(noted, Number, {"session_id": session_id}) == [Number(1)]
 
 
 async def test_two_refreshers_at_once(store: ClientStore) -> None:

@@ -19,16 +19,21 @@ _INGEST = (
     "SELECT ON session_index",
     "SELECT(stream_id, session_id, ts, seq, type) ON playback_events",
 )
+_MARTS = ("stream_daily", "dimension_daily", "dimension_hourly", "viewers_daily")
 _DBT = (
-    *(f"INSERT ON {mart}" for mart in ("stream_daily", "dimension_daily", "dimension_hourly", "viewers_daily")),
+    *(f"INSERT ON {mart}" for mart in _MARTS),
     "INSERT ON mart_builds",
     "SELECT ON playback_events",
     "SELECT ON changed_days",
     "SELECT ON system.processes",
     "CREATE VIEW ON fct_sessions",
 )
-_DBT_FOLDS = ("INSERT ON refold_scope", "INSERT ON sessions", "INSERT ON changed_days")
-"""Not on a cluster, where each shard folds its own."""
+_DBT_ON_ONE_SERVER = (
+    *(f"INSERT ON {table}" for table in ("refold_scope", "sessions", "changed_days")),
+    *(f"OPTIMIZE ON {mart}" for mart in _MARTS),
+    "SELECT ON system.parts",
+)
+"""Not on a cluster, where each shard folds its own, and merges by itself."""
 _API = (
     *(f"INSERT ON {table}" for table in ("api_keys", "streams", "refold_scope", "sessions", "changed_days")),
     *(f"INSERT ON {table}" for table in ("refresh_marks", "job_runs", "job_leases", "drift_checks")),
@@ -124,7 +129,7 @@ def _work(settings: Settings) -> Iterator[tuple[str, tuple[str, ...]]]:
     """Yield each URL's setting, and what its user does: one without a URL of its own is done by the first."""
     if not settings.clickhouse_url:
         return
-    dbt = _DBT + (() if settings.clickhouse_cluster else _DBT_FOLDS)
+    dbt = _DBT + (() if settings.clickhouse_cluster else _DBT_ON_ONE_SERVER)
     narrow = {"clickhouse_ingest_url": _INGEST, "clickhouse_dbt_url": dbt}
     own = {name: needed for name, needed in narrow.items() if getattr(settings, name)}
     api = _API + (_API_ON_CLUSTER if settings.clickhouse_cluster else ())

@@ -1,6 +1,7 @@
 """Asks the database; every figure comes from clickhouse/queries, the marts and the views below them."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from typing import Literal
 
@@ -33,6 +34,12 @@ NOW, BEFORE = 0, 1
 
 REACH = frozenset({"viewers", "startup_ms_p50", "startup_ms_p95"})
 """Columns that are dear to work out, so that a page of streams is found without them."""
+
+SUMS = frozenset({"sessions", "attempts", "plays", "playing_time_s", "playing_hidden_time_s"})
+"""Columns that a page of streams is found by from a few sums of the mart, before all else is worked out for it."""
+
+MAX_PAGE = 1_000
+"""Streams that are named in a question at most."""
 
 
 class StreamEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +86,22 @@ class _Reach(msgspec.Struct, frozen=True):
         return {name: count for name, count in told.items() if count is not None}
 
 
+class _PageEntry(msgspec.Struct, frozen=True):
+    stream_id: str
+    total: int
+
+
+class _RegisteredNames(msgspec.Struct, frozen=True):
+    stream_id: str
+    title: str
+    organizer_id: str
+    provider: str
+
+    def changes(self) -> dict[str, str]:
+        told = {"title": self.title, "organizer_id": self.organizer_id}
+        return {**told, "provider": self.provider} if self.provider else told
+
+
 class _StreamReach(msgspec.Struct, frozen=True):
     value: str
     viewers: int
@@ -100,14 +123,15 @@ async def fetch_streams(store: Store, view: View, page: Page) -> tuple[RefreshSt
 
 
 async def _fetch_streams(store: Store, view: View, page: Page, cover: Cover) -> tuple[int, list[StreamRow]]:
-    source = "stream_days" if cover.is_of_days_alone else "stream_days_and_sessions"
     parameters = {
         **_parameters(view, cover),
         **msgspec.structs.asdict(page),
         "dimensions": ["stream_id"],
         "stream_ids": [],
     }
-    sql = query("streams", source)
+    if _is_found_by_sums(page, cover):
+        return await _fetch_page(store, cover, parameters)
+    sql = query("streams", "stream_days" if cover.is_of_days_alone else "stream_days_and_sessions")
     is_reach_apart = cover.is_of_days_alone and page.sort not in REACH and page.limit <= MAX_VALUES
     parameters["with_reach"] = not is_reach_apart
     rows = await store.fetch(sql, CountedStreamRow, parameters)
@@ -117,6 +141,35 @@ async def _fetch_streams(store: Store, view: View, page: Page, cover: Cover) -> 
         reached = await _fetch_streams_reach(store, cover, [row.stream_id for row in rows], parameters)
         streams = [msgspec.structs.replace(row, **reached.get(row.stream_id, {})) for row in streams]
     return total, streams
+
+
+def _is_found_by_sums(page: Page, cover: Cover) -> bool:
+    """Tell whether neither sessions nor the registry nor any ratio has a say in which streams are on the page."""
+    is_plain = not page.q and not page.include_empty and page.limit <= MAX_PAGE
+    return cover.is_of_days_alone and is_plain and page.sort in SUMS
+
+
+async def _fetch_page(store: Store, cover: Cover, parameters: dict[str, object]) -> tuple[int, list[StreamRow]]:
+    """Return how many streams there are, and those of the page, all else of which is asked for at once."""
+    sql = query("streams_page", "stream_days")
+    found = await store.fetch(sql, _PageEntry, parameters)
+    total = await _count_streams(store, sql, parameters, found)
+    stream_ids = [entry.stream_id for entry in found]
+    if not stream_ids:
+        return total, []
+    of_page = parameters | {"stream_ids": stream_ids, "organizer_id": "", "stream_id": ""}
+    rows, reached, names = await asyncio.gather(
+        store.fetch(query("streams_of_page", "stream_days"), StreamRow, of_page),
+        _fetch_streams_reach(store, cover, stream_ids, of_page),
+        store.fetch(query("registered_names"), _RegisteredNames, of_page),
+    )
+    by_stream = {row.stream_id: row for row in rows}
+    known = {name.stream_id: name.changes() for name in names}
+    return total, [
+        msgspec.structs.replace(by_stream[stream_id], **reached.get(stream_id, {}), **known.get(stream_id, {}))
+        for stream_id in stream_ids
+        if stream_id in by_stream
+    ]
 
 
 async def _fetch_streams_reach(
@@ -139,10 +192,12 @@ async def _fetch_streams_reach(
     return {row.value: {**row.changes(), **viewers.get(row.value, {})} for row in rows}
 
 
-async def _count_streams(store: Store, sql: str, parameters: dict[str, object], rows: list[CountedStreamRow]) -> int:
+async def _count_streams(
+    store: Store, sql: str, parameters: dict[str, object], rows: Sequence[CountedStreamRow | _PageEntry]
+) -> int:
     """Return how many rows there are; a page beyond the last one does not tell."""
     if not rows and parameters["offset"]:
-        rows = await store.fetch(sql, CountedStreamRow, parameters | {"offset": 0, "limit": 1})
+        rows = await store.fetch(sql, _PageEntry, parameters | {"offset": 0, "limit": 1})
     return rows[0].total if rows else 0
 
 
