@@ -1,0 +1,88 @@
+"""Pages of the table of streams that are found by one sum of the marts are those of the whole table."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import msgspec
+import pytest
+
+from playhead.events import EventRow, EventType
+from playhead.rollup.refresh import refresh_sessions
+from playhead.serve import queries
+from playhead.serve.answers import StreamRow
+from playhead.serve.queries import SUMS, fetch_streams
+from playhead.serve.questions import Page, View
+from playhead.settings import Settings
+from playhead.store.clients import ClientStore
+from playhead.store.sql_files import name_of
+from tests.marts import build_marts
+from tests.stores import insert_events
+
+pytestmark = pytest.mark.anyio
+
+DAY_MS = 86_400_000
+FIRST_DAY = int(datetime.now(UTC).timestamp() * 1000) // DAY_MS - 40
+ORGANIZER = f"pages-{uuid4().hex}"
+PLAYED_MS = {"a": [30_000, 20_000], "b": [50_000], "c": [50_000], "d": [10_000, 5_000, 70_000], "e": [1_000]}
+"""Streams, and how long each of their sessions played; two are alike."""
+VIEW = View(from_ms=FIRST_DAY * DAY_MS, to_ms=(FIRST_DAY + 3) * DAY_MS, organizer_id=ORGANIZER)
+
+
+def play(stream_id: str, day: int, playing_ms: int) -> list[EventRow]:
+    """Return the events of a session at noon."""
+    session_id, begin = str(uuid4()), day * DAY_MS + DAY_MS // 2
+    told = [(EventType.play, 0), (EventType.playing, 500 + playing_ms % 7), (EventType.ended, 500 + playing_ms)]
+    return [
+        EventRow(
+            stream_id=stream_id, session_id=session_id, client_id=session_id, ts=begin + after_ms, seq=seq,
+            type=int(kind), received_ms=begin + after_ms, sent_offset_ms=0, provider="hls",
+        )
+        for seq, (kind, after_ms) in enumerate(told)
+    ]  # fmt: skip
+
+
+@pytest.fixture
+async def streams(store: ClientStore) -> ClientStore:
+    """Give a store with the streams registered, and their sessions on three days that the marts have."""
+    lines = [(f"{ORGANIZER}-{name}", f"Title {name}", ORGANIZER) for name in PLAYED_MS]
+    await store.insert("streams", ["stream_id", "title", "organizer_id"], msgspec.json.Encoder().encode_lines(lines))
+    await insert_events(store, [
+        event
+        for name, played in PLAYED_MS.items()
+        for number, playing_ms in enumerate(played)
+        for event in play(f"{ORGANIZER}-{name}", FIRST_DAY + number, playing_ms)
+    ])  # fmt: skip
+    await refresh_sessions(store, Settings())
+    await build_marts(store)
+    return store
+
+
+async def test_pages_are_those_of_the_whole_table(streams: ClientStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By each sum, up and down: the same rows to the last digit, as many in all, none beyond the last page."""
+    found: list[str] = []
+    fetch = streams.fetch
+
+    async def spy(sql: str, *rest: Any) -> list[Any]:
+        found.append(name_of(sql))
+        return await fetch(sql, *rest)
+
+    monkeypatch.setattr(streams, "fetch", spy)
+
+    async def ask(page: Page, *, by_sums: bool) -> tuple[int, list[StreamRow]]:
+        with monkeypatch.context() as patch:
+            if not by_sums:
+                patch.setattr(queries, "SUMS", frozenset())
+            _, total, rows = await fetch_streams(streams, VIEW, page)
+            return total, rows
+
+    for sort in sorted(SUMS):
+        for is_descending in (True, False):
+            whole = Page(sort=sort, is_descending=is_descending)
+            total, rows = await ask(whole, by_sums=False)
+            assert (total, len(rows)) == (len(PLAYED_MS), len(PLAYED_MS))
+            assert await ask(whole, by_sums=True) == (total, rows)
+            for offset in range(0, len(PLAYED_MS) + 2, 2):
+                page = msgspec.structs.replace(whole, limit=2, offset=offset)
+                assert await ask(page, by_sums=True) == (total, rows[offset : offset + 2])
+    assert found.count("streams_page") > found.count("streams") == 2 * len(SUMS)
