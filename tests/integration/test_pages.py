@@ -59,7 +59,10 @@ async def streams(store: ClientStore) -> ClientStore:
 
 
 async def test_pages_are_those_of_the_whole_table(streams: ClientStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By each sum, up and down: the same rows to the last digit, as many in all, none beyond the last page."""
+    """By each sum, up and down: the same rows to the last digit, none beyond the last page.
+
+    A stream that is given to another organizer after it was found is not told of.
+    """
     found: list[str] = []
     fetch = streams.fetch
 
@@ -86,3 +89,14 @@ async def test_pages_are_those_of_the_whole_table(streams: ClientStore, monkeypa
                 page = msgspec.structs.replace(whole, limit=2, offset=offset)
                 assert await ask(page, by_sums=True) == (total, rows[offset : offset + 2])
     assert found.count("streams_page") > found.count("streams") == 2 * len(SUMS)
+
+    async def give_away(sql: str, *rest: Any) -> list[Any]:
+        answer = await fetch(sql, *rest)
+        if name_of(sql) == "streams_page":
+            line = msgspec.json.Encoder().encode_lines([(f"{ORGANIZER}-a", "Secret", "others")])
+            await streams.insert("streams", ["stream_id", "title", "organizer_id"], line)
+        return answer
+
+    monkeypatch.setattr(streams, "fetch", give_away)
+    _, rows = await ask(Page(), by_sums=True)
+    assert sorted(row.stream_id[-1] for row in rows) == ["b", "c", "d", "e"]

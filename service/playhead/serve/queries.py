@@ -161,14 +161,16 @@ async def _fetch_page(store: Store, cover: Cover, parameters: dict[str, object])
     rows, reached, names = await asyncio.gather(
         store.fetch(query("streams_of_page", "stream_days"), StreamRow, of_page),
         _fetch_streams_reach(store, cover, stream_ids, of_page),
-        store.fetch(query("registered_names"), _RegisteredNames, of_page),
+        store.fetch(query("registered_names"), _RegisteredNames, parameters | {"stream_ids": stream_ids}),
     )
     by_stream = {row.stream_id: row for row in rows}
     known = {name.stream_id: name.changes() for name in names}
+    # A stream that was given to another organizer since it was found is not told of.
+    is_told = known.__contains__ if parameters["organizer_id"] else by_stream.__contains__
     return total, [
         msgspec.structs.replace(by_stream[stream_id], **reached.get(stream_id, {}), **known.get(stream_id, {}))
         for stream_id in stream_ids
-        if stream_id in by_stream
+        if stream_id in by_stream and is_told(stream_id)
     ]
 
 
