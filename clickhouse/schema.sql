@@ -47,7 +47,7 @@ ENGINE = MergeTree
 PARTITION BY toStartOfTenMinutes(stamped_at)
 ORDER BY stamped_at
 TTL toDateTime(stamped_at) + toIntervalHour(1)
-SETTINGS ttl_only_drop_parts = 1, index_granularity = 1024, min_bytes_for_wide_part = 1073741824, min_rows_for_wide_part = 1000000000, merge_selector_base = 20;
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 1024, min_bytes_for_wide_part = 1073741824, min_rows_for_wide_part = 1000000000, merge_selector_base = 20, min_bytes_for_full_part_storage = 10000000;
 
 CREATE MATERIALIZED VIEW arrivals_writer TO arrivals
 (
@@ -117,7 +117,8 @@ CREATE TABLE changed_days
     `changed_version` SimpleAggregateFunction(max, UInt64)
 )
 ENGINE = AggregatingMergeTree
-ORDER BY day;
+ORDER BY day
+SETTINGS min_bytes_for_full_part_storage = 10000000;
 
 CREATE TABLE client_sessions
 (
@@ -129,7 +130,7 @@ CREATE TABLE client_sessions
 ENGINE = AggregatingMergeTree
 ORDER BY (stream_id, client_id, session_id)
 TTL toDateTime(last_touched_at) + toIntervalDay(15)
-SETTINGS index_granularity = 512, merge_selector_base = 20;
+SETTINGS index_granularity = 512, merge_selector_base = 20, min_bytes_for_full_part_storage = 10000000;
 
 CREATE MATERIALIZED VIEW client_sessions_writer TO client_sessions
 (
@@ -607,7 +608,7 @@ CREATE TABLE playback_events
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(event_day)
 ORDER BY (intDiv(ts, 86400000), session_id, stream_id, ts, seq, type)
-SETTINGS ttl_only_drop_parts = 1, ratio_of_defaults_for_sparse_serialization = 0.8, merge_selector_base = 20;
+SETTINGS ttl_only_drop_parts = 1, ratio_of_defaults_for_sparse_serialization = 0.8, merge_selector_base = 20, min_bytes_for_full_part_storage = 10000000;
 
 CREATE TABLE refold_scope
 (
@@ -623,7 +624,8 @@ CREATE TABLE refold_scope
 )
 ENGINE = MergeTree
 ORDER BY (batch_id, session_id)
-TTL toDateTime(scoped_at) + toIntervalHour(1);
+TTL toDateTime(scoped_at) + toIntervalHour(1)
+SETTINGS min_bytes_for_full_part_storage = 10000000;
 
 CREATE TABLE refresh_marks
 (
@@ -633,7 +635,8 @@ CREATE TABLE refresh_marks
 )
 ENGINE = MergeTree
 ORDER BY refreshed_until
-TTL toDateTime(refreshed_until) + toIntervalDay(1);
+TTL toDateTime(refreshed_until) + toIntervalDay(1)
+SETTINGS min_bytes_for_full_part_storage = 10000000;
 
 CREATE VIEW session_fold
 AS WITH
@@ -1071,7 +1074,7 @@ ENGINE = AggregatingMergeTree
 PARTITION BY touched_week
 ORDER BY (session_id, stream_id)
 TTL touched_week + toIntervalDay(400)
-SETTINGS index_granularity = 512, ttl_only_drop_parts = 1, merge_selector_base = 20;
+SETTINGS index_granularity = 512, ttl_only_drop_parts = 1, merge_selector_base = 20, min_bytes_for_full_part_storage = 10000000;
 
 CREATE MATERIALIZED VIEW session_index_writer TO session_index
 (
@@ -1261,7 +1264,7 @@ ENGINE = ReplacingMergeTree(version)
 PARTITION BY (start_week, last_week)
 ORDER BY (stream_id, session_id)
 TTL last_week + toIntervalDay(400)
-SETTINGS ttl_only_drop_parts = 1;
+SETTINGS ttl_only_drop_parts = 1, min_bytes_for_full_part_storage = 10000000;
 
 CREATE VIEW sessions_between
 AS SELECT *

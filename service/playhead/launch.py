@@ -24,7 +24,14 @@ from playhead.settings import Settings, secrets_of
 from playhead.store.cluster import open_cluster_store
 from playhead.store.contract import Store
 from playhead.store.disk_guard import DiskGuard
-from playhead.store.embedded import DATABASE, embedded_path, guard_disk, open_embedded_store, require_unused
+from playhead.store.embedded import (
+    DATABASE,
+    embedded_path,
+    guard_disk,
+    let_merges_give_way,
+    open_embedded_store,
+    require_unused,
+)
 from playhead.store.server import open_ingest_store, open_server_store
 from playhead.store.sql_endpoint import SqlEndpoint, ensure_token
 from playhead.store.sql_target import open_sql_target
@@ -184,6 +191,8 @@ def _serve_here(settings: Settings, place: WorkerPlace | None = None) -> None:
     async def on_start(first_key: str | None) -> None:
         server.first_key = first_key
         _spare_collector()
+        if not settings.clickhouse_url:
+            let_merges_give_way(settings.merge_nice)
         if sql_endpoint is not None:
             sql_endpoint.start()
 

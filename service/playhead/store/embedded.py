@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,10 @@ from playhead.store.clients import ClientPool, ClientStore, Transport, insert_se
 from playhead.store.disk_guard import DiskGuard
 
 DATABASE = "playhead"
+MERGE_THREADS = "MergeMutate"
+"""The engine's name for its threads that merge; there are some from the first table on, and they stay."""
+
+THREADS = Path("/proc/self/task")
 
 
 def embedded_path(settings: Settings) -> Path:
@@ -61,3 +66,17 @@ def open_embedded_store(settings: Settings, database: str = DATABASE, guard: Dis
         queries=ClientPool("query", settings.query_threads + 1, lambda: connect(query_settings(settings))),
         transport=Transport(run_within=guard.statement),
     )
+
+
+def let_merges_give_way(nice: int) -> int:
+    """Give the processor to the merges of this process after all else; return how many threads that were told.
+
+    None where the system is not Linux or no table was opened yet. Merges can wait; those who send events do wait.
+    """
+    told = 0
+    for thread in THREADS.iterdir() if THREADS.is_dir() else ():
+        with contextlib.suppress(OSError):  # Threads end at any time.
+            if (thread / "comm").read_text(encoding="ascii").strip() == MERGE_THREADS:
+                os.setpriority(os.PRIO_PROCESS, int(thread.name), nice)
+                told += 1
+    return told

@@ -26,4 +26,5 @@ async def dump_schema(store: Store) -> str:
 
 def _normalize(statement: str, database: str) -> str:
     without_database = re.sub(rf"`?{re.escape(database)}`?\.", "", statement)
-    return re.sub(r"\nSETTINGS index_granularity = 8192|, index_granularity = 8192", "", without_database)
+    without_default = re.sub(r"\bindex_granularity = 8192(, |(?=\n|$))", "", without_database)
+    return re.sub(r"(, |\nSETTINGS )(?=\n|$)", "", without_default)
