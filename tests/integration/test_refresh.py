@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -28,6 +29,20 @@ class SessionRow(msgspec.Struct, frozen=True):
 
     events: int
     is_truncated: bool
+
+
+class PartPath(msgspec.Struct, frozen=True):
+    """Where a part of a table lies."""
+
+    path: str
+
+
+NEWEST_ARRIVALS = """
+SELECT path FROM system.parts
+WHERE database = currentDatabase() AND table = 'arrivals' AND active
+ORDER BY modification_time DESC, name DESC
+LIMIT 1
+"""
 
 
 class Number(msgspec.Struct, frozen=True):
@@ -163,6 +178,26 @@ async def test_a_fold_under_way_does_not_hold_the_watermark(store: ClientStore) 
         await asyncio.wait([slow], timeout=0.1)
     await slow
     assert not late
+
+
+def empty_files(folder: Path) -> None:
+    """Leave of each file only its name."""
+    for file in folder.iterdir():
+        file.write_bytes(b"")
+
+
+async def test_damaged_arrivals_are_passed_over(store: ClientStore) -> None:
+    """A part of the log whose files a full disk has left empty costs a round that counts, and nothing else."""
+    session_id = str(uuid4())
+    await refresh_sessions(store, SETTINGS)
+    await insert_events(store, [heartbeat(session_id, 1)])
+    [part] = await store.fetch(NEWEST_ARRIVALS, PartPath)
+    empty_files(Path(part.path))
+    assert await refresh_sessions(store, SETTINGS) == 1
+    assert await read_session(store, session_id) == [SessionRow(1, is_truncated=False)]
+    await insert_events(store, [heartbeat(session_id, 2)])
+    assert await refresh_sessions(store, SETTINGS) == 1
+    assert await read_session(store, session_id) == [SessionRow(2, is_truncated=False)]
 
 
 async def test_freshness_tells_that_the_refresh_stands(store: ClientStore) -> None:

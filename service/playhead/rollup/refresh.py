@@ -44,6 +44,9 @@ COUNT_INTERVAL_MS = 60_000
 COUNT_MARGIN_MS = 2_000
 """An insert's stamps in the index and among the arrivals are less than that apart."""
 
+DAMAGED = frozenset({33, 40, 107, 246, 271})
+"""ClickHouse's error codes of a file that cannot be read: cut short, checksum, missing, corrupted, not unpacked."""
+
 IDLE_MARK_MS = 3_000
 """How old the mark may grow while nothing changes."""
 
@@ -112,9 +115,19 @@ async def refresh_sessions(store: Store, settings: Settings, threads: int = 0) -
 async def _refresh_shard(store: Store, settings: Settings, threads: int) -> int:
     state = await read_refresh_state(store)
     watermark_ns = await read_watermark(store)
-    is_logged = state.now_ms - state.arrivals_until_ns // 1_000_000 <= LOG_LIFE_MS
     arrived = {"arrived_after": state.arrivals_until_ns, "arrived_until": watermark_ns}
-    worked = await _go_on(store, settings, arrived, threads) if is_logged else 0
+    worked = 0
+    is_logged = state.now_ms - state.arrivals_until_ns // 1_000_000 <= LOG_LIFE_MS
+    if is_logged:
+        try:
+            worked = await _go_on(store, settings, arrived, threads)
+        except StoreError as error:
+            if error.code_number not in DAMAGED:
+                raise
+            # All that arrivals tell, counting finds too; the next round begins after them. Damage to anything else, it
+            # meets again.
+            log.warning("arrivals_damaged", error=str(error))
+            is_logged = False
     is_counted = not is_logged or state.now_ms - state.counted_until_ms >= COUNT_INTERVAL_MS
     if is_counted:
         touched_since_ms = max((state.counted_until_ms or state.refreshed_until_ms) - LOOK_BACK_MS, 0)
