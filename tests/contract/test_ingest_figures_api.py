@@ -11,6 +11,7 @@ import pytest
 from playhead.ops.auth import Keys
 from playhead.settings import Settings
 from playhead.store.clients import ClientStore
+from playhead.store.cluster import nodes_of
 from tests.service import ADMIN_KEY, RunningService, run_service
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +28,8 @@ async def settings(embedded_settings: Settings) -> Settings:
 @pytest.fixture
 async def service(store: ClientStore, settings: Settings) -> AsyncIterator[RunningService]:
     """Give a service that has taken nothing yet."""
-    await store.execute("TRUNCATE TABLE dead_letters")
+    for node in await nodes_of(store):
+        await node.execute("TRUNCATE TABLE dead_letters")
     async with run_service(settings, store) as running:
         yield running
 
