@@ -68,15 +68,12 @@ def open_embedded_store(settings: Settings, database: str = DATABASE, guard: Dis
     )
 
 
-def let_merges_give_way(nice: int) -> int:
-    """Give the processor to the merges of this process after all else; return how many threads that were told.
+def let_merges_give_way(nice: int) -> None:
+    """Give the processor to the merges of this process after all else: they can wait, those who send events do wait.
 
-    None where the system is not Linux or no table was opened yet. Merges can wait; those who send events do wait.
+    To be called once there are tables. Nothing is done where the system is not Linux.
     """
-    told = 0
     for thread in THREADS.iterdir() if THREADS.is_dir() else ():
         with contextlib.suppress(OSError):  # Threads end at any time.
             if (thread / "comm").read_text(encoding="ascii").strip() == MERGE_THREADS:
                 os.setpriority(os.PRIO_PROCESS, int(thread.name), nice)
-                told += 1
-    return told
