@@ -458,11 +458,19 @@ AS WITH
         (
             SELECT *
             FROM sessions
-            WHERE (((start_week <= toMonday(toDate(fromUnixTimestamp64Milli({to_a:Int64}, 'UTC')) + 2)) AND (last_week >= toMonday(toDate(fromUnixTimestamp64Milli({from_a:Int64}, 'UTC')) - 2))) OR ((start_week <= toMonday(toDate(fromUnixTimestamp64Milli({to_b:Int64}, 'UTC')) + 2)) AND (last_week >= toMonday(toDate(fromUnixTimestamp64Milli({from_b:Int64}, 'UTC')) - 2)) AND ({to_b:Int64} != 0))) AND (({stream_id:String} = '') OR (stream_id = {stream_id:String}))
-            ORDER BY version DESC
-            LIMIT 1 BY
-                stream_id,
-                session_id
+            WHERE (((start_week <= toMonday(toDate(fromUnixTimestamp64Milli({to_a:Int64}, 'UTC')) + 2)) AND (last_week >= toMonday(toDate(fromUnixTimestamp64Milli({from_a:Int64}, 'UTC')) - 2))) OR ((start_week <= toMonday(toDate(fromUnixTimestamp64Milli({to_b:Int64}, 'UTC')) + 2)) AND (last_week >= toMonday(toDate(fromUnixTimestamp64Milli({from_b:Int64}, 'UTC')) - 2)) AND ({to_b:Int64} != 0))) AND (({stream_id:String} = '') OR (stream_id = {stream_id:String})) AND ((sipHash64(stream_id), session_id, version) NOT IN (
+                SELECT
+                    sipHash64(every.stream_id) AS stream_hash,
+                    every.session_id,
+                    arrayJoin(arrayPopBack(arraySort(groupArray(every.version)))) AS older_version
+                FROM sessions AS every
+                WHERE (((start_week <= toMonday(toDate(fromUnixTimestamp64Milli({to_a:Int64}, 'UTC')) + 2)) AND (last_week >= toMonday(toDate(fromUnixTimestamp64Milli({from_a:Int64}, 'UTC')) - 2))) OR ((start_week <= toMonday(toDate(fromUnixTimestamp64Milli({to_b:Int64}, 'UTC')) + 2)) AND (last_week >= toMonday(toDate(fromUnixTimestamp64Milli({from_b:Int64}, 'UTC')) - 2)) AND ({to_b:Int64} != 0))) AND (({stream_id:String} = '') OR (stream_id = {stream_id:String}))
+                GROUP BY
+                    stream_hash,
+                    every.session_id
+                HAVING count() > 1
+            )) AND (((started_at < fromUnixTimestamp64Milli({to_a:Int64}, 'UTC')) AND (last_at >= fromUnixTimestamp64Milli({from_a:Int64}, 'UTC'))) OR ((started_at < fromUnixTimestamp64Milli({to_b:Int64}, 'UTC')) AND (last_at >= fromUnixTimestamp64Milli({from_b:Int64}, 'UTC')))) AND ({include_bots:Bool} OR (NOT is_bot)) AND (({provider:String} = '') OR (if(provider = '', 'unknown', provider) = {provider:String})) AND (({country:String} = '') OR (if(country = '', 'unknown', country) = {country:String})) AND (({device:String} = '') OR (device = {device:String}))
+            SETTINGS enable_shared_storage_snapshot_in_query = 1, distributed_product_mode = 'local'
         ) AS s
         ANY LEFT JOIN
         (
@@ -472,7 +480,7 @@ AS WITH
             FROM streams
             FINAL
         ) AS r ON r.stream_id = s.stream_id
-        WHERE (((s.started_at < fromUnixTimestamp64Milli({to_a:Int64}, 'UTC')) AND (s.last_at >= fromUnixTimestamp64Milli({from_a:Int64}, 'UTC'))) OR ((s.started_at < fromUnixTimestamp64Milli({to_b:Int64}, 'UTC')) AND (s.last_at >= fromUnixTimestamp64Milli({from_b:Int64}, 'UTC')))) AND ({include_bots:Bool} OR (NOT s.is_bot)) AND (({organizer_id:String} = '') OR (r.organizer_id = {organizer_id:String})) AND (({provider:String} = '') OR (if(s.provider = '', 'unknown', s.provider) = {provider:String})) AND (({country:String} = '') OR (if(s.country = '', 'unknown', s.country) = {country:String})) AND (({device:String} = '') OR (s.device = {device:String}))
+        WHERE ({organizer_id:String} = '') OR (r.organizer_id = {organizer_id:String})
     ),
     cut AS
     (
@@ -486,7 +494,7 @@ AS WITH
             intDiv(started_ms, width_ms) AS start_bucket,
             is_started AND (empty(starts_ms) OR (intDiv(starts_ms[1], width_ms) != start_bucket)) AS is_begin_apart,
             arrayDistinct(if(is_begin_apart, arrayPushFront(span_buckets, start_bucket), span_buckets)) AS buckets,
-            CAST(if((length({dimensions:Array(String)}) = 1) AND (({dimensions:Array(String)}[1]) != 'error_code'), [({dimensions:Array(String)}[1], multiIf(({dimensions:Array(String)}[1]) = 'stream_id', stream_id, ({dimensions:Array(String)}[1]) = 'organizer_id', organizer_id, ({dimensions:Array(String)}[1]) = 'country', country, ({dimensions:Array(String)}[1]) = 'device', device, ({dimensions:Array(String)}[1]) = 'os', os, ({dimensions:Array(String)}[1]) = 'browser', browser, ({dimensions:Array(String)}[1]) = 'player', player_name, ({dimensions:Array(String)}[1]) = 'provider', provider, ''))], arrayConcat(arrayFilter(d -> has({dimensions:Array(String)}, d.1), [('', ''), ('stream_id', stream_id), ('organizer_id', organizer_id), ('country', country), ('device', device), ('os', os), ('browser', browser), ('player', player_name), ('provider', provider)]), if(has({dimensions:Array(String)}, 'error_code'), arrayMap(code -> ('error_code', code), error_codes), []))), 'Array(Tuple(LowCardinality(String), String))') AS fact_dimensions
+            CAST(if((length({dimensions:Array(String)}) = 1) AND (({dimensions:Array(String)}[1]) NOT IN ('error_code', 'stream_country', 'stream_device', 'stream_provider')), [({dimensions:Array(String)}[1], multiIf(({dimensions:Array(String)}[1]) = 'stream_id', stream_id, ({dimensions:Array(String)}[1]) = 'organizer_id', organizer_id, ({dimensions:Array(String)}[1]) = 'country', country, ({dimensions:Array(String)}[1]) = 'device', device, ({dimensions:Array(String)}[1]) = 'os', os, ({dimensions:Array(String)}[1]) = 'browser', browser, ({dimensions:Array(String)}[1]) = 'player', player_name, ({dimensions:Array(String)}[1]) = 'provider', provider, ''))], arrayConcat(arrayFilter(d -> has({dimensions:Array(String)}, d.1), [('', ''), ('stream_id', stream_id), ('organizer_id', organizer_id), ('country', country), ('device', device), ('os', os), ('browser', browser), ('player', player_name), ('provider', provider)]), if(has({dimensions:Array(String)}, 'error_code'), arrayMap(code -> ('error_code', code), error_codes), []), if(hasAny({dimensions:Array(String)}, ['stream_country', 'stream_device', 'stream_provider']), arrayFilter(d -> has({dimensions:Array(String)}, d.1), [('stream_country', concat(if(country = '', 'unknown', country), '\n', stream_id)), ('stream_device', concat(if(device = '', 'unknown', device), '\n', stream_id)), ('stream_provider', concat(if(provider = '', 'unknown', provider), '\n', stream_id))]), []))), 'Array(Tuple(LowCardinality(String), String))') AS fact_dimensions
         FROM clipped
     ),
     told AS
@@ -1375,6 +1383,46 @@ CREATE TABLE stream_daily
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(day)
 ORDER BY (stream_id, day)
+TTL day + toIntervalDay(400)
+SETTINGS ttl_only_drop_parts = 1, index_granularity = 1024;
+
+CREATE TABLE stream_dimension_daily
+(
+    `dimension` LowCardinality(String),
+    `value` LowCardinality(String),
+    `stream_id` LowCardinality(String),
+    `day` Date,
+    `version` UInt64 CODEC(ZSTD(3)),
+    `facts` UInt64 CODEC(ZSTD(3)),
+    `sessions` UInt64 CODEC(ZSTD(3)),
+    `attempts` UInt64 CODEC(ZSTD(3)),
+    `plays` UInt64 CODEC(ZSTD(3)),
+    `total_playing_ms` UInt64 CODEC(ZSTD(3)),
+    `total_playing_hidden_ms` UInt64 CODEC(ZSTD(3)),
+    `known_startups` UInt64 CODEC(ZSTD(3)),
+    `rebuffering_known_plays` UInt64 CODEC(ZSTD(3)),
+    `total_rebuffers` UInt64 CODEC(ZSTD(3)),
+    `total_rebuffer_ms` UInt64 CODEC(ZSTD(3)),
+    `total_demand_ms` UInt64 CODEC(ZSTD(3)),
+    `failed_attempts` UInt64 CODEC(ZSTD(3)),
+    `business_error_attempts` UInt64 CODEC(ZSTD(3)),
+    `error_attempts` UInt64 CODEC(ZSTD(3)),
+    `ebvs_attempts` UInt64 CODEC(ZSTD(3)),
+    `total_bitrate_known_ms` UInt64 CODEC(ZSTD(3)),
+    `total_bitrate_kbps_ms` UInt64 CODEC(ZSTD(3)),
+    `scored_attempts` UInt64 CODEC(ZSTD(3)),
+    `total_score` Decimal(38, 9) CODEC(ZSTD(3)),
+    `peak` UInt64 CODEC(ZSTD(3)),
+    `peak_ms` Int64 CODEC(ZSTD(3)),
+    `first_ms` Int64 CODEC(ZSTD(3)),
+    `last_event_ms` Int64 CODEC(ZSTD(3)),
+    `startups_ms` Array(UInt64) CODEC(ZSTD(3)),
+    `first_provider` LowCardinality(String),
+    `first_provider_ms` Int64 CODEC(ZSTD(3))
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(day)
+ORDER BY (dimension, value, stream_id, day)
 TTL day + toIntervalDay(400)
 SETTINGS ttl_only_drop_parts = 1, index_granularity = 1024;
 

@@ -13,7 +13,7 @@ from playhead.settings import Settings
 from playhead.store.clients import ClientStore
 from playhead.store.sql_target import open_sql_target
 
-MARTS = ("stream_daily", "dimension_daily", "dimension_hourly", "viewers_daily")
+MARTS = ("stream_daily", "stream_dimension_daily", "dimension_daily", "dimension_hourly", "viewers_daily")
 """In the order in which they are built."""
 
 _FIRST_MS, _END_MS = 10_000 * 86_400_000, 60_000 * 86_400_000

@@ -1,11 +1,12 @@
--- purpose: distinct viewers and streams by the values of a dimension whose marts do not keep who they were
+-- purpose: distinct viewers and streams by the values of a dimension, where marts do not keep who they were
 -- grain: one value and period that has a session in view; period 0: [from_a, to_a), 1: [from_b, to_b)
--- parameters: by String: '' (all, value '') | country | device | os | browser | player | provider | error_code
+-- parameters: by String: '' (all, value '') | stream_id | country | device | os | browser | player | provider
+--     | error_code
 --   from_a, to_a, from_b, to_b Int64: in ms, the one period right after the other; 0, 0: no second one
 --   stream_id, organizer_id, provider, country, device String: filters, '' for none; include_bots Bool
 -- reads: sessions, streams
--- Viewers and streams are those of metric_sums, which works out all else too and so is many times as dear. FINAL would
--- be most of the cost of this: so the sessions of one row are taken as they are, and of the few others the newest row.
+-- Viewers and streams are those of metric_sums, which works out all else too and so is many times as dear. Of a session
+-- the newest row counts, as there; which others there are is asked of the same state of the table, on each shard.
 -- Spans are long, and only sessions that began before a period need them: to tell whether their streams count.
 SELECT
     if({by:String} != '' AND t.named = '', 'unknown', t.named) AS value,
@@ -21,26 +22,20 @@ FROM (
         s.in_period AS period,
         -- One if for each, since those are settled before anything is read, and a multiIf would have all columns read.
         arrayJoin(if({by:String} = 'error_code', CAST(s.error_codes, 'Array(String)'), [
+            if({by:String} = 'stream_id', s.stream_id,
             if({by:String} = 'country', s.country,
             if({by:String} = 'device', s.device,
             if({by:String} = 'os', s.os,
             if({by:String} = 'browser', s.browser,
             if({by:String} = 'player', s.player_name,
-            if({by:String} = 'provider', s.provider, ''))))))
+            if({by:String} = 'provider', s.provider, '')))))))
         ])) AS named
     FROM (
         SELECT reach_columns, TRUE AS is_begun, toUInt8(started_ms < {from_a:Int64}) AS in_period
         FROM sessions
-        WHERE begun_weeks AND cityHash64(session_id) NOT IN (repeated_sessions)
-        UNION ALL
-        SELECT reach_columns, TRUE AS is_begun, toUInt8(started_ms < {from_a:Int64}) AS in_period
-        FROM (
-            SELECT *
-            FROM sessions
-            WHERE begun_weeks AND cityHash64(session_id) IN (repeated_sessions)
-            ORDER BY version DESC
-            LIMIT 1 BY stream_id, session_id
-        )
+        WHERE begun_weeks
+            AND (sipHash64(stream_id), session_id, version) NOT IN (older_rows)
+        SETTINGS enable_shared_storage_snapshot_in_query = 1, distributed_product_mode = 'local'
         UNION ALL
         SELECT reach_columns, FALSE AS is_begun, toUInt8(period) AS in_period
         FROM (
@@ -81,6 +76,3 @@ FROM (
 LEFT ANY JOIN (SELECT stream_id, organizer_id FROM streams FINAL) AS r ON r.stream_id = t.stream_id
 WHERE {organizer_id:String} = '' OR r.organizer_id = {organizer_id:String}
 GROUP BY value, period
--- Who has one row and who has more is asked of the same state of the table. Shards of a cluster give no such state: a
--- session that is folded there in that moment may count under its old value too, in that answer.
-SETTINGS enable_shared_storage_snapshot_in_query = 1

@@ -20,7 +20,9 @@ from tests.stores import insert_events
 pytestmark = pytest.mark.anyio
 
 THEN_MS = (int(time.time()) // 86_400 - 3) * 86_400_000
-SUBJECTS = ["dimension_daily", "dimension_hourly", "sessions", "stream_daily", "viewers_daily"]
+SUBJECTS = [
+    "dimension_daily", "dimension_hourly", "sessions", "stream_daily", "stream_dimension_daily", "viewers_daily",
+]  # fmt: skip
 
 
 @pytest.fixture(scope="module")

@@ -58,6 +58,18 @@ WRONG_ROWS = (
     ("stream_daily", "arrayPopBack(viewer_hashes) AS viewer_hashes", "stream_id = 'red-2'", "red-2"),
     ("stream_daily", "0 AS facts", "stream_id = 'blue-1'", "blue-1"),
     ("stream_daily", "'never' AS stream_id", "stream_id = 'red-1'", "never"),
+    (
+        "stream_dimension_daily",
+        "total_playing_ms + 1 AS total_playing_ms",
+        "dimension = 'device' AND stream_id = 'red-1'",
+        "device=desktop red-1",
+    ),
+    (
+        "stream_dimension_daily",
+        "'other' AS first_provider",
+        "dimension = 'country' AND stream_id = 'blue-1'",
+        "country=SE blue-1",
+    ),
     ("dimension_daily", "total_playing_ms + 1 AS total_playing_ms", "dimension = ''", "="),
     ("dimension_daily", "total_score + 0.000000001 AS total_score", "dimension = 'country'", "country=SE"),
     (
@@ -184,9 +196,10 @@ async def test_a_healthy_store_has_no_drift(history: ClientStore) -> None:
     checked = {subject: finding(report, subject).checked for subject in Subject}
     # 1 platform, 2 organizers, and one value of each of the seven other dimensions.
     assert checked == {
-        "sessions": 6, "stream_daily": 3, "dimension_daily": 10, "dimension_hourly": 10, "viewers_daily": 6
+        "sessions": 6, "stream_daily": 3, "stream_dimension_daily": 9, "dimension_daily": 10, "dimension_hourly": 10,
+        "viewers_daily": 6,
     }  # fmt: skip
-    assert report.summary == "3 days, 105 rows compared; none differs"
+    assert report.summary == "3 days, 132 rows compared; none differs"
     assert report == await fetch_last_check(history)
 
 
@@ -251,7 +264,8 @@ async def test_late_events_are_no_drift(history: ClientStore) -> None:
     report = await check_drift(history, SETTINGS)
     assert report.status == "ok"
     assert {subject: finding(report, subject).checked for subject in Subject} == {
-        "sessions": 6, "stream_daily": 0, "dimension_daily": 0, "dimension_hourly": 0, "viewers_daily": 0
+        "sessions": 6, "stream_daily": 0, "stream_dimension_daily": 0, "dimension_daily": 0, "dimension_hourly": 0,
+        "viewers_daily": 0,
     }  # fmt: skip
     # Who was new on a day after it depends on it too.
     assert finding(report, Subject.VIEWERS_DAILY, DAY + timedelta(days=1)).checked == 0

@@ -11,7 +11,7 @@ from playhead.events import EventRow, EventType
 from playhead.rollup.refresh import refresh_sessions
 from playhead.serve import queries
 from playhead.serve.answers import StreamRow
-from playhead.serve.queries import SUMS, fetch_streams
+from playhead.serve.queries import REACH, SUMS, fetch_streams
 from playhead.serve.questions import Page, View
 from playhead.settings import Settings
 from playhead.store.clients import ClientStore
@@ -36,7 +36,9 @@ def play(stream_id: str, day: int, playing_ms: int) -> list[EventRow]:
     return [
         EventRow(
             stream_id=stream_id, session_id=session_id, client_id=session_id, ts=begin + after_ms, seq=seq,
-            type=int(kind), received_ms=begin + after_ms, sent_offset_ms=0, provider="hls",
+            type=int(kind), received_ms=begin + after_ms, sent_offset_ms=0,
+            provider="hls" if playing_ms > 10_000 else "dash", country="SE" if playing_ms != 5_000 else "",
+            device="mobile" if day % 2 else "desktop",
         )
         for seq, (kind, after_ms) in enumerate(told)
     ]  # fmt: skip
@@ -100,3 +102,47 @@ async def test_pages_are_those_of_the_whole_table(streams: ClientStore, monkeypa
     monkeypatch.setattr(streams, "fetch", give_away)
     _, rows = await ask(Page(), by_sums=True)
     assert sorted(row.stream_id[-1] for row in rows) == ["b", "c", "d", "e"]
+
+
+INSIDE_DAYS = {"from_ms": VIEW.from_ms + DAY_MS // 2 + 700, "to_ms": VIEW.to_ms - 1}
+
+
+@pytest.mark.parametrize(
+    ("filters", "of_range", "expected"),
+    [
+        ({"country": "SE"}, {}, "abcde"), ({"country": "unknown"}, {}, "d"), ({"provider": "dash"}, {}, "de"),
+        ({"country": "NO"}, {}, ""), ({"device": "mobile"}, INSIDE_DAYS, None),
+        ({"country": "SE", "organizer_id": ""}, INSIDE_DAYS, None),
+    ],
+)  # fmt: skip
+async def test_one_filter_is_answered_by_days(
+    streams: ClientStore,
+    monkeypatch: pytest.MonkeyPatch,
+    filters: dict[str, str],
+    of_range: dict[str, int],
+    expected: str | None,
+) -> None:
+    """By country, device or provider, found by a sum or not, the rows are those of the sessions to the last digit."""
+    view = msgspec.structs.replace(VIEW, **filters, **of_range)
+    asked: list[str] = []
+    fetch = streams.fetch
+
+    async def spy(sql: str, *rest: Any) -> list[Any]:
+        asked.append(name_of(sql))
+        assert "stream_dimension_daily" in sql or name_of(sql) not in {"streams", "streams_page", "streams_of_page"}
+        return await fetch(sql, *rest)
+
+    for sort in ("playing_time_s", "provider", "viewers"):
+        page = Page(sort=sort, limit=3)
+        with monkeypatch.context() as patch:
+            patch.setattr(queries, "_pick_streams_mart", lambda *_: None)
+            _, *from_sessions = await fetch_streams(streams, view, page)
+        with monkeypatch.context() as patch:
+            if sort not in REACH:
+                patch.setattr(streams, "fetch", spy)
+            _, *from_days = await fetch_streams(streams, view, page)
+        assert from_days == from_sessions
+    assert ("streams_page" in asked, "streams" in asked) == (not of_range, True)
+    _, total, rows = await fetch_streams(streams, view, Page())
+    if expected is not None:
+        assert (total, sorted(row.stream_id[-1] for row in rows)) == (len(expected), list(expected))

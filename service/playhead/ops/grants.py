@@ -19,7 +19,7 @@ _INGEST = (
     "SELECT ON session_index",
     "SELECT(stream_id, session_id, ts, seq, type) ON playback_events",
 )
-_MARTS = ("stream_daily", "dimension_daily", "dimension_hourly", "viewers_daily")
+_MARTS = ("stream_daily", "stream_dimension_daily", "dimension_daily", "dimension_hourly", "viewers_daily")
 _DBT = (
     *(f"INSERT ON {mart}" for mart in _MARTS),
     "INSERT ON mart_builds",

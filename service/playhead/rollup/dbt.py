@@ -97,13 +97,6 @@ def dbt_environment(settings: Settings, target: ServerAddress, folder: Path) -> 
             "DBT_PLAYHEAD_HOST": target.host,
             "DBT_PLAYHEAD_PORT": str(target.port),
             "DBT_PLAYHEAD_SECURE": str(target.is_secure),
-            "DBT_PLAYHEAD_VERIFY": str(settings.clickhouse_verify),
-            "DBT_PLAYHEAD_CERT_FILE": settings.clickhouse_cert_file,
-            "DBT_PLAYHEAD_KEY_FILE": settings.clickhouse_key_file,
-            "DBT_PLAYHEAD_COMPRESSION": ""
-            if settings.clickhouse_compression == "none"
-            else settings.clickhouse_compression,
-            "SSL_CERT_FILE": settings.clickhouse_ca_file or os.environ.get("SSL_CERT_FILE", ""),
             "DBT_PLAYHEAD_USER": target.user,
             "DBT_PLAYHEAD_DATABASE": target.database,
             "DBT_ENV_SECRET_PLAYHEAD_PASSWORD": target.password,

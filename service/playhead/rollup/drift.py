@@ -30,6 +30,10 @@ _MARGIN_DAYS = 10
 _MART_DIMENSIONS = ("", "organizer_id", "country", "device", "os", "browser", "player", "provider", "error_code")
 _MARTS = {
     Subject.STREAM_DAILY: {"dimensions": ["stream_id"], "bucket_length_ms": DAY_MS},
+    Subject.STREAM_DIMENSION_DAILY: {
+        "dimensions": ["stream_country", "stream_device", "stream_provider"],
+        "bucket_length_ms": DAY_MS,
+    },
     Subject.DIMENSION_DAILY: {"dimensions": list(_MART_DIMENSIONS), "bucket_length_ms": DAY_MS},
     Subject.DIMENSION_HOURLY: {"dimensions": list(_MART_DIMENSIONS), "bucket_length_ms": HOUR_MS},
     Subject.VIEWERS_DAILY: {},

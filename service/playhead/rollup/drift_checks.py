@@ -16,6 +16,7 @@ class Subject(StrEnum):
 
     SESSIONS = "sessions"
     STREAM_DAILY = "stream_daily"
+    STREAM_DIMENSION_DAILY = "stream_dimension_daily"
     DIMENSION_DAILY = "dimension_daily"
     DIMENSION_HOURLY = "dimension_hourly"
     VIEWERS_DAILY = "viewers_daily"

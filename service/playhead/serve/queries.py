@@ -1,7 +1,7 @@
 """Asks the database; every figure comes from clickhouse/queries, the marts and the views below them."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from functools import partial
 from typing import Literal
 
@@ -28,6 +28,9 @@ MAX_VALUES = 11_000
 
 LINKED = frozenset({"", "organizer_id", "stream_id"})
 """Dimensions whose marts keep who the viewers were, and when they were last seen."""
+
+FILTERED = "stream_dimension_daily"
+"""The mart of streams by country, device and provider: all of them but their viewers."""
 
 NOW, BEFORE = 0, 1
 """Periods: the range asked about, and as much before it."""
@@ -114,31 +117,61 @@ class _StreamReach(msgspec.Struct, frozen=True):
 
 async def fetch_streams(store: Store, view: View, page: Page) -> tuple[RefreshState, int, list[StreamRow]]:
     """Return how fresh the answer is, how many rows there are in all, and those of the page."""
+    mart = _pick_streams_mart(view, page)
 
     async def ask(covers: list[Cover]) -> tuple[int, list[StreamRow]]:
-        return await _fetch_streams(store, view, page, *covers)
+        [cover] = covers
+        finding = _fetch_streams(store, view, page, cover, mart)
+        return await (_with_viewers(store, view, cover, finding) if mart == FILTERED else finding)
 
-    state, (total, streams) = await answer_by_covers(store, [view], () if view.dimensions() else ("stream_daily",), ask)
+    state, (total, streams) = await answer_by_covers(store, [view], (mart,) if mart else (), ask)
     return state, total, streams
 
 
-async def _fetch_streams(store: Store, view: View, page: Page, cover: Cover) -> tuple[int, list[StreamRow]]:
+def _pick_streams_mart(view: View, page: Page) -> str | None:
+    """Return the mart that has days of these streams; None: what is asked of them only sessions tell."""
+    filters = view.dimensions()
+    if not filters:
+        return "stream_daily"
+    is_kept = len(filters) == 1 and not view.include_bots and page.sort not in REACH
+    return FILTERED if is_kept else None
+
+
+async def _with_viewers(
+    store: Store, view: View, cover: Cover, finding: Awaitable[tuple[int, list[StreamRow]]]
+) -> tuple[int, list[StreamRow]]:
+    """Return the streams that `finding` gives, with their viewers from the sessions, which are read meanwhile."""
+    scope = {"by": "stream_id", "split_day": FIRST_DAY}
+    reaching = _fetch_reach(store, view, "sessions", _parameters(view, cover) | scope)
+    (total, streams), reached = await asyncio.gather(finding, reaching)
+    viewers = {stream_id: reach.viewers or 0 for (stream_id, _), reach in reached.items()}
+    return total, [msgspec.structs.replace(row, viewers=viewers.get(row.stream_id, 0)) for row in streams]
+
+
+async def _fetch_streams(
+    store: Store, view: View, page: Page, cover: Cover, mart: str | None
+) -> tuple[int, list[StreamRow]]:
+    """Return how many streams there are, and those of the page; of FILTERED without their viewers."""
+    source = "stream_dimension_days" if mart == FILTERED else "stream_days"
+    dimension, value = view.dimensions()[0] if mart == FILTERED else ("", "")
     parameters = {
         **_parameters(view, cover),
         **msgspec.structs.asdict(page),
         "dimensions": ["stream_id"],
+        "dimension": dimension,
+        "value": value,
         "stream_ids": [],
     }
     if _is_found_by_sums(page, cover):
-        return await _fetch_page(store, cover, parameters)
-    sql = query("streams", "stream_days" if cover.is_of_days_alone else "stream_days_and_sessions")
+        return await _fetch_page(store, cover, source, parameters)
+    sql = query("streams", source if cover.is_of_days_alone else f"{source}_and_sessions")
     is_reach_apart = cover.is_of_days_alone and page.sort not in REACH and page.limit <= MAX_VALUES
     parameters["with_reach"] = not is_reach_apart
     rows = await store.fetch(sql, CountedStreamRow, parameters)
     total = await _count_streams(store, sql, parameters, rows)
     streams = [_without_total(row) for row in rows]
     if rows and is_reach_apart:
-        reached = await _fetch_streams_reach(store, cover, [row.stream_id for row in rows], parameters)
+        reached = await _fetch_streams_reach(store, cover, source, [row.stream_id for row in rows], parameters)
         streams = [msgspec.structs.replace(row, **reached.get(row.stream_id, {})) for row in streams]
     return total, streams
 
@@ -149,9 +182,11 @@ def _is_found_by_sums(page: Page, cover: Cover) -> bool:
     return cover.is_of_days_alone and is_plain and page.sort in SUMS
 
 
-async def _fetch_page(store: Store, cover: Cover, parameters: dict[str, object]) -> tuple[int, list[StreamRow]]:
+async def _fetch_page(
+    store: Store, cover: Cover, source: str, parameters: dict[str, object]
+) -> tuple[int, list[StreamRow]]:
     """Return how many streams there are, and those of the page, all else of which is asked for at once."""
-    sql = query("streams_page", "stream_days")
+    sql = query("streams_page", source)
     found = await store.fetch(sql, _PageEntry, parameters)
     total = await _count_streams(store, sql, parameters, found)
     stream_ids = [entry.stream_id for entry in found]
@@ -159,8 +194,8 @@ async def _fetch_page(store: Store, cover: Cover, parameters: dict[str, object])
         return total, []
     of_page = parameters | {"stream_ids": stream_ids, "organizer_id": "", "stream_id": ""}
     rows, reached, names = await asyncio.gather(
-        store.fetch(query("streams_of_page", "stream_days"), StreamRow, of_page),
-        _fetch_streams_reach(store, cover, stream_ids, of_page),
+        store.fetch(query("streams_of_page", source), StreamRow, of_page),
+        _fetch_streams_reach(store, cover, source, stream_ids, of_page),
         store.fetch(query("registered_names"), _RegisteredNames, parameters | {"stream_ids": stream_ids}),
     )
     by_stream = {row.stream_id: row for row in rows}
@@ -175,21 +210,16 @@ async def _fetch_page(store: Store, cover: Cover, parameters: dict[str, object])
 
 
 async def _fetch_streams_reach(
-    store: Store, cover: Cover, stream_ids: list[str], parameters: dict[str, object]
+    store: Store, cover: Cover, source: str, stream_ids: list[str], parameters: dict[str, object]
 ) -> dict[str, dict[str, int | None]]:
     """Return the dear columns of some streams over whole days, by stream."""
-    is_linked = _pick_reach(cover, "stream_id") == "linked"
-    of_page = parameters | {
-        "stream_ids": stream_ids,
-        "merge_viewers": not is_linked,
-        "dimension": "stream_id",
-        "values": stream_ids,
-        "split_day": FIRST_DAY,
-    }
-    reaching = store.fetch(query("streams_reach", "stream_days"), _StreamReach, of_page)
+    is_linked = source == "stream_days" and _pick_reach(cover, "stream_id") == "linked"
+    of_page = parameters | {"stream_ids": stream_ids, "merge_viewers": not is_linked}
+    reaching = store.fetch(query("streams_reach", source), _StreamReach, of_page)
     if not is_linked:
         return {row.value: row.changes() for row in await reaching}
-    rows, linked = await asyncio.gather(reaching, store.fetch(query("viewers_of_days"), _Reach, of_page))
+    of_streams = of_page | {"dimension": "stream_id", "values": stream_ids, "split_day": FIRST_DAY}
+    rows, linked = await asyncio.gather(reaching, store.fetch(query("viewers_of_days"), _Reach, of_streams))
     viewers = {row.value: row.changes() for row in linked}
     return {row.value: {**row.changes(), **viewers.get(row.value, {})} for row in rows}
 

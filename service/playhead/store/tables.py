@@ -12,6 +12,7 @@ KEPT_BY = {
     "session_index": "touched_week",
     "sessions": "last_week",
     "stream_daily": "day",
+    "stream_dimension_daily": "day",
     "dimension_daily": "day",
     "dimension_hourly": "day",
     "viewers_daily": "day",
