@@ -8,3 +8,4 @@ SELECT
     finalizeAggregation(startup_state) AS startup_quantiles_ms
 FROM dimension_daily FINAL
 WHERE dimension = {dimension:String} AND value = {value:String} AND covered_days
+SETTINGS use_uncompressed_cache = 1

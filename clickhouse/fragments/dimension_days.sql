@@ -5,3 +5,4 @@
 SELECT value, every_sum, startup_state, viewers, viewer_hashes, stream_hashes, toUInt8(day < {split_day:Date}) AS period
 FROM dimension_daily FINAL
 WHERE dimension = {dimension:String} AND ({value:String} = '' OR value = {value:String}) AND covered_days
+SETTINGS use_uncompressed_cache = 1

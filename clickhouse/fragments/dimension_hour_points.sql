@@ -7,4 +7,4 @@ WHERE dimension = {dimension:String} AND value = {value:String} AND covered_days
     -- The day is not in the key, so that it alone would not tell which granules to read.
     AND hour_ms >= toInt64({from_day:Date}) * 86400000 AND hour_ms < toInt64({to_day:Date}) * 86400000
 -- All versions of an hour are in one partition. Only with this are those of other months left out.
-SETTINGS do_not_merge_across_partitions_select_final = 1
+SETTINGS do_not_merge_across_partitions_select_final = 1, use_uncompressed_cache = 1

@@ -8,3 +8,4 @@ SELECT
     arrayReduce('quantilesDD(0.005, 0.5, 0.95)', startups_ms) AS startup_quantiles_ms
 FROM stream_daily FINAL
 WHERE stream_id = {stream_id:String} AND covered_days
+SETTINGS use_uncompressed_cache = 1

@@ -12,3 +12,4 @@ WHERE covered_days
         {organizer_id:String} = ''
         OR stream_id IN (SELECT stream_id FROM streams FINAL WHERE organizer_id = {organizer_id:String})
     )
+SETTINGS use_uncompressed_cache = 1

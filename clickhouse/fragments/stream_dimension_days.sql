@@ -13,3 +13,4 @@ WHERE d.dimension = {dimension:String} AND d.value = {value:String} AND covered_
         {organizer_id:String} = ''
         OR stream_id IN (SELECT stream_id FROM streams FINAL WHERE organizer_id = {organizer_id:String})
     )
+SETTINGS use_uncompressed_cache = 1

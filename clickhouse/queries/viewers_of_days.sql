@@ -21,3 +21,4 @@ WHERE dimension = {dimension:String}
     AND day >= {from_day:Date}
     AND day < {to_day:Date}
 GROUP BY value, period
+SETTINGS use_uncompressed_cache = 1

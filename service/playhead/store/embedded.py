@@ -50,12 +50,13 @@ def open_embedded_store(settings: Settings, database: str = DATABASE, guard: Dis
 
     Raises StoreUnavailableError on first use where another process has it.
     """
-    path = embedded_path(settings)
+    # The first handle of a process decides: what is behind the path is the engine's own configuration.
+    path = f"{embedded_path(settings)}?uncompressed_cache_size={settings.mart_cache_bytes}"
     guard = guard or guard_disk(settings)
 
     def connect(client_settings: dict[str, Any]) -> Client:
         # A handle whose database does not exist cannot be opened, so each starts in the one that always does.
-        client = clickhouse_connect.get_client(interface="chdb", path=str(path), settings=client_settings)
+        client = clickhouse_connect.get_client(interface="chdb", path=path, settings=client_settings)
         client.command(f"CREATE DATABASE IF NOT EXISTS {database}")
         client.database = database
         return client
