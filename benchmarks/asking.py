@@ -1,10 +1,11 @@
-"""Asks the admin API one request after the other, as a dashboard does, and says how long the answers took."""
+"""Asks admin APIs one request after the other, as a dashboard does, and says how long the answers took."""
 
 import http.client
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from itertools import zip_longest
 from urllib.parse import urlencode, urlsplit
 
 import msgspec
@@ -77,30 +78,47 @@ def look_around(admin: Admin, catalogue: Catalogue, first_day: date, last_day: d
     return World(first_day, catalogue, sessions)
 
 
-def ask_everything(admin: Admin, world: World, requests: int, seed: int) -> Iterator[Asked]:
-    """Ask every kind over every range and yield the times; a request of another seed goes ahead of each, untimed."""
+def ask_everything(asked: Sequence[tuple[Admin, World]], requests: int, seed: int) -> Iterator[list[Asked]]:
+    """Ask every kind over every range and yield the times of each who is asked.
+
+    They are asked by turns, so that the machine's speed, which is another some minutes later, is the same for all. Some
+    requests of another seed go ahead of each kind, untimed.
+    """
     for kind in KINDS:
         for days in RANGES if kind.has_range else (0,):
-            for path in make_paths(kind, days or RANGES[0], world, 3, seed + 1):
-                admin.get(path)
-            yield _ask(admin, kind, days, make_paths(kind, days or RANGES[0], world, requests, seed))
+            for admin, world in asked:
+                for path in make_paths(kind, days or RANGES[0], world, 3, seed + 1):
+                    admin.get(path)
+            paths = [make_paths(kind, days or RANGES[0], world, requests, seed) for _, world in asked]
+            answers: list[list[_Answer]] = [[] for _ in asked]
+            for turn in zip_longest(*paths):
+                for (admin, _), path, told in zip(asked, turn, answers, strict=True):
+                    if path is not None:
+                        told.append(_ask(admin, path))
+            yield [_sum_up(kind, days, told) for told in answers]
 
 
-def _ask(admin: Admin, kind: Kind, days: int, paths: Sequence[str]) -> Asked:
-    times_ms, sizes = [], []
-    for path in paths:
-        began = time.perf_counter()
-        body = admin.get(path)
-        times_ms.append((time.perf_counter() - began) * 1000)
-        sizes.append(len(body))
+class _Answer(msgspec.Struct, frozen=True):
+    elapsed_ms: float
+    bytes: int
+
+
+def _ask(admin: Admin, path: str) -> _Answer:
+    began = time.perf_counter()
+    body = admin.get(path)
+    return _Answer((time.perf_counter() - began) * 1000, len(body))
+
+
+def _sum_up(kind: Kind, days: int, answers: Sequence[_Answer]) -> Asked:
+    times_ms = [answer.elapsed_ms for answer in answers]
     return Asked(
         kind=kind.name,
         days=days,
-        requests=len(paths),
+        requests=len(answers),
         p50_ms=quantile(times_ms, 0.5),
         p95_ms=quantile(times_ms, 0.95),
         max_ms=max(times_ms),
-        mean_bytes=sum(sizes) / len(sizes),
+        mean_bytes=sum(answer.bytes for answer in answers) / len(answers),
     )
 
 

@@ -5,8 +5,8 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     machine = describe_machine()
     print("\n".join(as_lines(machine)), flush=True)
     with _folder(options.folder) as folder:
-        measured = [_measure(folder, events, options) for events in sorted(options.events)]
+        measured = _measure(folder, options)
     missed = missed_musts(measured)
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     result = Result(at=at, machine=machine, measured=measured, missed=missed)
@@ -78,37 +78,50 @@ def _folder(given: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _measure(parent: Path, events: int, options: argparse.Namespace) -> Measured:
-    """Measure one size; the parts are in such an order that none disturbs a later one."""
+def _measure(parent: Path, options: argparse.Namespace) -> list[Measured]:
+    """Measure every size; the parts are in such an order that none disturbs a later one."""
     midnight_ms = last_midnight_ms()
-    folder = parent / f"{events}-{midnight_ms}"
-    history = _make_history(folder, events)
-    print(f"\n{events:,} events in {folder}: made", flush=True)
+    folders = [parent / f"{events}-{midnight_ms}" for events in sorted(options.events)]
+    histories = [_make_history(folder, events) for folder, events in zip(folders, sorted(options.events), strict=True)]
+    print("\n".join(f"{history.events:,} events made" for history in histories), flush=True)
 
-    def part(name: str, kind: type[Part], measure: Callable[[], Part]) -> Part | None:
-        return _measure_part(folder / f"{name}.json", kind, measure if name in options.parts else None)
+    def part(name: str, kind: type[Part], measure: Callable[[Path], object]) -> list[Part | None]:
+        """Return what is measured now, or what an earlier run left in the folder."""
+        if name in options.parts:
+            for folder in folders:
+                _keep(folder, name, measure(folder))
+        return [_read(folder, name, kind) for folder in folders]
 
-    def run(module: str, *arguments: str) -> bytes:
-        return run_module(module, str(folder), *arguments, timeout_s=TIMEOUT_S)
+    def run(module: str, *arguments: str) -> Callable[[Path], object]:
+        return lambda folder: msgspec.json.decode(run_module(module, str(folder), *arguments, timeout_s=TIMEOUT_S))
 
-    return Measured(
-        history=history,
-        rebuild=part("rebuild", Rebuild, lambda: _rebuild(folder)),
-        sizes=part("bytes", Sizes, lambda: msgspec.json.decode(run("sizes"), type=Sizes)),
-        asked=part("ask", list[Asked], lambda: _ask(folder, midnight_ms, options.requests)) or [],
-        raw=part("raw", list[RawTime], lambda: msgspec.json.decode(run("raw", str(midnight_ms)), type=list[RawTime]))
-        or [],
-        refold=part("refold", Refold, lambda: msgspec.json.decode(run("refold", str(REFOLDED_SESSIONS)), type=Refold)),
-    )
+    rebuilds = part("rebuild", Rebuild, _rebuild)
+    sizes = part("bytes", Sizes, run("sizes"))
+    if "ask" in options.parts:
+        for folder, asked in zip(folders, _ask(folders, midnight_ms, options.requests), strict=True):
+            _keep(folder, "ask", asked)
+    raw = part("raw", list[RawTime], run("raw", str(midnight_ms)))
+    refolds = part("refold", Refold, run("refold", str(REFOLDED_SESSIONS)))
+    return [
+        Measured(
+            history=history,
+            rebuild=rebuilds[at],
+            sizes=sizes[at],
+            asked=_read(folder, "ask", list[Asked]) or [],
+            raw=raw[at] or [],
+            refold=refolds[at],
+        )
+        for at, (folder, history) in enumerate(zip(folders, histories, strict=True))
+    ]
 
 
-def _measure_part(told: Path, kind: type[Part], measure: Callable[[], Part] | None) -> Part | None:
-    """Return what is measured now, which stays in the file `told`; without a measure what an earlier run left there."""
-    if measure is None:
-        return msgspec.json.decode(told.read_bytes(), type=kind) if told.is_file() else None
-    measured = measure()
-    told.write_bytes(msgspec.json.encode(measured) + b"\n")
-    return measured
+def _keep(folder: Path, name: str, measured: object) -> None:
+    (folder / f"{name}.json").write_bytes(msgspec.json.encode(measured) + b"\n")
+
+
+def _read(folder: Path, name: str, kind: type[Part]) -> Part | None:
+    told = folder / f"{name}.json"
+    return msgspec.json.decode(told.read_bytes(), type=kind) if told.is_file() else None
 
 
 def _rebuild(folder: Path) -> Rebuild:
@@ -128,13 +141,19 @@ def _make_history(folder: Path, events: int) -> History:
     return msgspec.json.decode(told.read_bytes(), type=History)
 
 
-def _ask(folder: Path, midnight_ms: int, requests: int) -> list[Asked]:
+def _ask(folders: Sequence[Path], midnight_ms: int, requests: int) -> list[list[Asked]]:
+    """Return the times of each folder's service, which are asked by turns."""
     day = first_day(midnight_ms)
     admin_key = secrets.token_hex(32)
-    with running_service(folder, admin_key) as url, connect(url, admin_key) as admin:
-        world = look_around(admin, Catalogue(STREAMS, SEED), day, day + timedelta(days=DAYS))
+    with ExitStack() as services:
         asked = []
-        for answer in ask_everything(admin, world, requests, SEED):
-            print(f"  {answer.kind}, {answer.days} days: p95 {answer.p95_ms:.1f} ms", flush=True)
-            asked.append(answer)
-        return asked
+        for folder in folders:
+            url = services.enter_context(running_service(folder, admin_key))
+            admin = services.enter_context(connect(url, admin_key))
+            asked.append((admin, look_around(admin, Catalogue(STREAMS, SEED), day, day + timedelta(days=DAYS))))
+        told = []
+        for answers in ask_everything(asked, requests, SEED):
+            times = ", ".join(f"{answer.p95_ms:.1f}" for answer in answers)
+            print(f"  {answers[0].kind}, {answers[0].days} days: p95 {times} ms", flush=True)
+            told.append(answers)
+    return [list(of_folder) for of_folder in zip(*told, strict=True)]
