@@ -141,9 +141,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     merge_nice: Annotated[
         int, _meta("By how much the embedded engine's merges give way to all else: Linux niceness.", ge=0, le=19)
     ] = 10
-    mart_cache_bytes: Annotated[
-        int, _meta("Memory in which the embedded engine keeps what it has unpacked of marts; 0: none.", ge=0)
-    ] = 128 * 1024 * 1024
     buffer_rows: Annotated[int, _meta("Rows that may wait; more is answered 503.", ge=1)] = 200_000
     buffer_bytes: Annotated[int, _meta("Bytes that may wait; more is answered 503.", ge=1024)] = 128 * 1024 * 1024
     insert_timeout_s: Annotated[float, _meta("An insert that takes longer counts as failed.", gt=0, le=30)] = 10.0
@@ -166,6 +163,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     fsync: Annotated[bool, _meta("Make 2xx survive power loss too: fsync every insert.")] = False
 
     # How it is answered
+    mart_cache_bytes: Annotated[
+        int, _meta("Memory in which the embedded engine keeps what it has unpacked of marts; 0: none.", ge=0)
+    ] = 128 * 1024 * 1024
     query_threads: Annotated[int, _meta("Queries under way at once.", ge=1, le=64)] = 4
     query_timeout_s: Annotated[float, _meta("A query that takes longer is given up.", gt=0, le=3600)] = 30.0
     query_attempts: Annotated[
