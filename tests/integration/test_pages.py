@@ -146,3 +146,21 @@ async def test_one_filter_is_answered_by_days(
     _, total, rows = await fetch_streams(streams, view, Page())
     if expected is not None:
         assert (total, sorted(row.stream_id[-1] for row in rows)) == (len(expected), list(expected))
+
+
+async def test_without_a_whole_day_sessions_are_read_once(
+    streams: ClientStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Viewers come with all else then."""
+    view = msgspec.structs.replace(VIEW, to_ms=VIEW.from_ms + DAY_MS - 1, country="SE")
+    asked: list[str] = []
+    fetch = streams.fetch
+
+    async def spy(sql: str, *rest: Any) -> list[Any]:
+        asked.append(name_of(sql))
+        return await fetch(sql, *rest)
+
+    monkeypatch.setattr(streams, "fetch", spy)
+    _, total, rows = await fetch_streams(streams, view, Page())
+    assert (total, {row.viewers > 0 for row in rows}) == (len(PLAYED_MS), {True})
+    assert sorted(asked) == ["cover", "streams"]

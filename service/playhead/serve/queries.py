@@ -121,8 +121,9 @@ async def fetch_streams(store: Store, view: View, page: Page) -> tuple[RefreshSt
 
     async def ask(covers: list[Cover]) -> tuple[int, list[StreamRow]]:
         [cover] = covers
-        finding = _fetch_streams(store, view, page, cover, mart)
-        return await (_with_viewers(store, view, cover, finding) if mart == FILTERED else finding)
+        if mart == FILTERED and cover.days:
+            return await _with_viewers(store, view, cover, _fetch_streams(store, view, page, cover, FILTERED))
+        return await _fetch_streams(store, view, page, cover, "stream_daily")
 
     state, (total, streams) = await answer_by_covers(store, [view], (mart,) if mart else (), ask)
     return state, total, streams
@@ -148,9 +149,7 @@ async def _with_viewers(
     return total, [msgspec.structs.replace(row, viewers=viewers.get(row.stream_id, 0)) for row in streams]
 
 
-async def _fetch_streams(
-    store: Store, view: View, page: Page, cover: Cover, mart: str | None
-) -> tuple[int, list[StreamRow]]:
+async def _fetch_streams(store: Store, view: View, page: Page, cover: Cover, mart: str) -> tuple[int, list[StreamRow]]:
     """Return how many streams there are, and those of the page; of FILTERED without their viewers."""
     source = "stream_dimension_days" if mart == FILTERED else "stream_days"
     dimension, value = view.dimensions()[0] if mart == FILTERED else ("", "")
