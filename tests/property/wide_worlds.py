@@ -64,6 +64,14 @@ EDGES_MS = (
     *(midnight - HALF_PAST_FIVE_MS for midnight in MIDNIGHTS_MS),
     *STARTS_MS,
 )
+LONE_FILTERS = (
+    ("organizer_id", "o1"),
+    ("organizer_id", "o2"),
+    ("country", "SE"),
+    ("device", "desktop"),
+    ("provider", "hls"),
+)
+"""What the marts have figures of, over whole days, without any session being read."""
 ZONES = ("date", "Z", "+00:00", "+05:30", "-08:00", "+14:00")
 """How an instant is written: as a bare date where it is midnight UTC (else with Z), or with this offset."""
 OF_ALL_OR_ONE = ("timeseries", "concurrency", "breakdown")
@@ -146,7 +154,7 @@ def asked() -> st.SearchStrategy[Asked]:
 def _questions() -> st.SearchStrategy[Question]:
     edges = st.one_of(st.sampled_from(EDGES_MS), st.integers(0, 3 * DAY_MS))
     ranges = st.lists(edges, min_size=2, max_size=2, unique=True).map(sorted)
-    return st.builds(
+    of_any_range = st.builds(
         lambda span, **filters: Question(from_ms=span[0], to_ms=span[1], organizers=ORGANIZERS, **filters),
         ranges,
         include_bots=st.booleans(),
@@ -155,3 +163,12 @@ def _questions() -> st.SearchStrategy[Question]:
         country=st.sampled_from((None,) * 4 + ("SE",)),
         device=st.sampled_from((None,) * 4 + ("desktop", "mobile", "unknown")),
     )
+    days = st.lists(st.integers(-1, 11), min_size=2, max_size=2, unique=True).map(sorted)
+    of_days = st.builds(
+        lambda span, filters: Question(
+            from_ms=span[0] * DAY_MS, to_ms=span[1] * DAY_MS, organizers=ORGANIZERS, **dict(filters)
+        ),
+        days,
+        st.sampled_from(((), *((one,) for one in LONE_FILTERS))),
+    )
+    return st.one_of(of_any_range, of_days)

@@ -275,8 +275,9 @@ async def _fetch_periods(
         _fetch_reach(store, view, reach, parameters),
     )
     periods = {NOW: SummedMetrics(), BEFORE: SummedMetrics()}
+    reached_in = {period: reach for (_, period), reach in reached.items()}
     for row in rows:
-        known = reached.get(("", row.period), _Reach()).changes()
+        known = reached_in.get(row.period, _Reach()).changes()
         periods[row.period] = SummedMetrics(
             **{name: known.get(name, getattr(row, name)) for name in SummedMetrics.__struct_fields__}
         )
