@@ -80,8 +80,11 @@ def mart_select(mart: str) -> str:
     )
     environment.globals |= _names_of_dbt()
     macros: Any = environment.get_template("metric_sums.sql").module
+    newest: Any = environment.get_template("newest.sql").module
     model = environment.get_template(f"{mart}.sql")
-    select = model.render(metric_sums=macros.metric_sums, mart_dimensions=macros.mart_dimensions)
+    select = model.render(
+        metric_sums=macros.metric_sums, mart_dimensions=macros.mart_dimensions, newest=newest.newest
+    )  # fmt: skip
     bounds = {"from_ms": _FIRST_MS, "to_ms": _END_MS}
     return re.sub(r"\{(from_ms|to_ms):Int64\}", lambda match: str(bounds[match[1]]), select)
 

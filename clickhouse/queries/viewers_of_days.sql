@@ -1,6 +1,6 @@
 -- purpose: distinct viewers over days in a row: of each day those who had no attempt on an earlier one of them
 -- grain: one value and period; 0: the days from split_day on, 1: those before it, each counted for itself
--- parameters: dimension String; values Array(String): of it; split_day Date
+-- parameters: dimension String; values Array(String): of it, empty for all; split_day Date
 --   from_day, to_day Date: the days, the last one not included
 -- reads: viewers_daily
 SELECT
@@ -17,7 +17,7 @@ SELECT
     ))) AS viewers
 FROM viewers_daily FINAL
 WHERE dimension = {dimension:String}
-    AND value IN {values:Array(String)}
+    AND (empty({values:Array(String)}) OR value IN {values:Array(String)})
     AND day >= {from_day:Date}
     AND day < {to_day:Date}
 GROUP BY value, period

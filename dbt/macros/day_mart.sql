@@ -5,7 +5,7 @@
   columns named as those of the table; the table says which of them it wants.
 
   config: keys, what a row is identified by, the day among it
-          built_from, the marts this one reads instead of sessions; then a change of a day makes all later days stale
+          looks_back, whether a day's rows depend on earlier days; then a change of a day makes all later days stale
 #}
 {% materialization day_mart, adapter='clickhouse' %}
   {%- set target = load_cached_relation(this) -%}
@@ -15,21 +15,16 @@
 
   {#- Read before anything else: what is stored from now on may be missing in the rows. -#}
   {%- set version = database_now_ns() -%}
-  {%- set built_from = config.get('built_from') -%}
-  {%- set end_of_settled = end_of_settled_days(built_from) if built_from else none -%}
-  {%- set chunks = chunks_of(days_to_build(target, built_from)) -%}
+  {%- set chunks = chunks_of(days_to_build(target, config.get('looks_back', false))) -%}
 
   {{ run_hooks(pre_hooks) }}
   {%- for chunk in chunks %}
     {%- call statement('main') %}{{ insert_days(target, sql, chunk, version) }}{% endcall -%}
     {%- do run_query(insert_vanished_keys(target, chunk)) -%}
-    {%- if not built_from -%}{%- do run_query(insert_builds(chunk, version)) -%}{%- endif -%}
+    {%- do run_query(insert_builds(chunk, version)) -%}
   {%- else %}
     {%- call statement('main') %}select 1{% endcall -%}
   {%- endfor %}
-  {%- if built_from and chunks -%}
-    {%- do run_query(insert_builds_before(end_of_settled, version)) -%}
-  {%- endif -%}
   {%- do merge_months_of(target, chunks) -%}
   {{ run_hooks(post_hooks) }}
 
@@ -56,11 +51,11 @@
 
 
 {# The days to build, in order: (day since the epoch, sessions that began on it). #}
-{% macro days_to_build(target, built_from) %}
+{% macro days_to_build(target, looks_back) %}
   {%- set query %}
     with days as (
       select day
-      from ({{ every_day(target) if should_full_refresh() else stale_days(target.identifier, built_from) }})
+      from ({{ every_day(target) if should_full_refresh() else stale_days(target.identifier, looks_back) }})
       where day < {{ end_of_days() }}
     )
 
@@ -90,11 +85,11 @@
 {% endmacro %}
 
 
-{# The days whose sessions changed since the mart was built; with built_from, any day up to then. #}
-{% macro stale_days(model_name, built_from=none) %}
+{# The days whose sessions changed since the mart was built; where it looks back, also those of any earlier day. #}
+{% macro stale_days(model_name, looks_back=false) %}
   select c.day as day
   from (
-    select day, {{ 'max(max(changed_version)) over (order by day)' if built_from else 'max(changed_version)' }} as changed_at
+    select day, {{ 'max(max(changed_version)) over (order by day)' if looks_back else 'max(changed_version)' }} as changed_at
     from {{ source('playhead', 'changed_days') }}
     group by day
   ) as c
@@ -201,30 +196,6 @@
   insert into {{ source('playhead', 'mart_builds') }} (model, day, settled_version)
   select '{{ model.name }}', toDate({{ chunk.first }} + number), {{ settled_version(version) }}
   from numbers({{ chunk.days }})
-{% endmacro %}
-
-
-{# The first day (since the epoch) for which one of the marts is behind the sessions, or the last there can be. #}
-{% macro end_of_settled_days(marts) %}
-  {%- set query %}
-    select toInt32(if(count() = 0, toDate('2149-06-06'), min(day)))
-    from (
-      {%- for mart in marts %}
-      {{ 'union all' if not loop.first }}
-      select day from ({{ stale_days(mart) }})
-      {%- endfor %}
-    )
-  {%- endset -%}
-  {{ return(run_query(query).columns[0].values()[0] | int) }}
-{% endmacro %}
-
-
-{# Say that all days before `end` are built, also those that no change has reached since. #}
-{% macro insert_builds_before(end, version) %}
-  insert into {{ source('playhead', 'mart_builds') }} (model, day, settled_version)
-  select distinct '{{ model.name }}', day, {{ settled_version(version) }}
-  from {{ source('playhead', 'changed_days') }}
-  where day < least(toDate({{ end }}), {{ end_of_days() }})
 {% endmacro %}
 
 

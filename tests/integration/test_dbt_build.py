@@ -18,7 +18,7 @@ from playhead.settings import Settings
 from playhead.store.clients import ClientStore
 from tests.growing_world import DAY_MS, DAYS, ORGANIZERS, GrowingWorld, growing_world
 from tests.marts import MARTS, build_marts, build_marts_by_dbt, settle_marts, store_settings
-from tests.oracle.answers import breakdown, in_view, summary
+from tests.oracle.answers import breakdown, dimension_values, in_view, summary
 from tests.oracle.metrics import Metrics, Question, metrics
 from tests.oracle.sessions import OracleSession, fold_sessions
 from tests.stored_sessions import metric_differences, to_row
@@ -44,9 +44,13 @@ WHERE {is_something}
 GROUP BY day
 """
 READ_VIEWERS = """
-SELECT toUInt64(sum(arraySum((d, n) -> if(d < {from_day:Date}, n, 0), previous_days, previous_viewers))) AS n
+SELECT
+    dimension,
+    value,
+    toUInt64(sum(arraySum((d, n) -> if(d < {from_day:Date}, n, 0), previous_days, previous_viewers))) AS n
 FROM viewers_daily FINAL
-WHERE dimension = {dimension:String} AND value = {value:String} AND day >= {from_day:Date} AND day < {to_day:Date}
+WHERE day >= {from_day:Date} AND day < {to_day:Date}
+GROUP BY dimension, value
 """
 READ_METRICS = "SELECT formatRow('JSONEachRow', *) AS line FROM daily_metrics"
 
@@ -65,7 +69,9 @@ class _Digest(msgspec.Struct, frozen=True):
     digest: int
 
 
-class _Number(msgspec.Struct, frozen=True):
+class _Viewers(msgspec.Struct, frozen=True):
+    dimension: str
+    value: str
     n: int
 
 
@@ -147,29 +153,35 @@ async def metric_faults(
     return {key: differences for key, differences in found.items() if differences}
 
 
-def is_of(session: OracleSession, dimension: str, value: str, organizers: Mapping[str, str]) -> bool:
-    """Tell whether a session belongs to the platform, to an organizer or to a stream."""
-    of = {"": "", "organizer_id": organizers.get(session.stream_id), "stream_id": session.stream_id}
-    return of[dimension] == value
+def scopes_of(session: OracleSession, organizers: Mapping[str, str]) -> set[tuple[str, str]]:
+    """Return each (dimension, value) that the viewer of a session counts under."""
+    values = {by: dimension_values(session, by) for by in DIMENSIONS}
+    values["organizer_id"] = tuple(filter(None, (organizers.get(session.stream_id),)))
+    paired = {f"stream_{by}": (f"{values[by][0]}\n{session.stream_id}",) for by in ("country", "device", "provider")}
+    return {("", "")} | {(by, value) for by, of_session in (values | paired).items() for value in of_session}
 
 
 async def viewer_faults(
     store: ClientStore, sessions: list[OracleSession], world: GrowingWorld, organizers: Mapping[str, str]
 ) -> list[tuple[object, ...]]:
     """Return the runs of days over which viewers_daily and the oracle count different viewers."""
+    by_scope: dict[tuple[str, str], list[OracleSession]] = {}
+    for session in sessions:
+        for scope in scopes_of(session, organizers):
+            by_scope.setdefault(scope, []).append(session)
     faults: list[tuple[object, ...]] = []
     for first, last in combinations(range(-1, DAYS + 2), 2):
         question = day_question(world, first, last, organizers)
-        streams = {one.stream_id for one in sessions}
-        for dimension, value in (
-            ("", ""), ("organizer_id", "o1"), ("organizer_id", "o2"), *(("stream_id", name) for name in sorted(streams))
-        ):  # fmt: skip
-            of_scope = [one for one in sessions if is_of(one, dimension, value, organizers)]
-            days = [datetime.fromtimestamp(at / 1000, UTC).date() for at in (question.from_ms, question.to_ms)]
-            scope = {"dimension": dimension, "value": value, "from_day": str(days[0]), "to_day": str(days[1])}
-            [stored] = await store.fetch(READ_VIEWERS, _Number, scope)
-            if stored.n != metrics(of_scope, question).viewers:
-                faults.append((dimension, value, first, last, stored.n))
+        from_day, to_day = (
+            datetime.fromtimestamp(at / 1000, UTC).date().isoformat() for at in (question.from_ms, question.to_ms)
+        )
+        found = await store.fetch(READ_VIEWERS, _Viewers, {"from_day": from_day, "to_day": to_day})
+        stored = {(row.dimension, row.value): row.n for row in found}
+        for scope, of_scope in by_scope.items():
+            expected = metrics(of_scope, question).viewers
+            if stored.pop(scope, 0) != expected:
+                faults.append((*scope, first, last, expected))
+        faults += [(*scope, first, last, 0) for scope, viewers in stored.items() if viewers]
     return faults
 
 

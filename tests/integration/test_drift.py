@@ -98,6 +98,18 @@ WRONG_ROWS = (
         "dimension = 'stream_id' AND value = 'red-1'",
         "stream_id=red-1",
     ),
+    (
+        "viewers_daily",
+        "[toDate(0)] AS previous_days, [8] AS previous_viewers",
+        "dimension = 'player'",
+        "player=unknown",
+    ),
+    (
+        "viewers_daily",
+        "[toDate(0)] AS previous_days, [8] AS previous_viewers",
+        "dimension = 'stream_country' AND value = 'SE\\nred-1'",
+        "stream_country=SE red-1",
+    ),
 )
 """(mart, change, of which row, the key by which it is named)."""
 
@@ -194,12 +206,13 @@ async def test_a_healthy_store_has_no_drift(history: ClientStore) -> None:
         DAY + timedelta(days=1), DAY, DAY - timedelta(days=1)
     ]  # fmt: skip
     checked = {subject: finding(report, subject).checked for subject in Subject}
-    # 1 platform, 2 organizers, and one value of each of the seven other dimensions.
+    # 1 platform, 2 organizers, and one value of each of the seven other dimensions; of viewers 3 streams too, each also
+    # by its country, device and provider.
     assert checked == {
         "sessions": 6, "stream_daily": 3, "stream_dimension_daily": 9, "dimension_daily": 10, "dimension_hourly": 10,
-        "viewers_daily": 6,
+        "viewers_daily": 22,
     }  # fmt: skip
-    assert report.summary == "3 days, 132 rows compared; none differs"
+    assert report.summary == "3 days, 180 rows compared; none differs"
     assert report == await fetch_last_check(history)
 
 

@@ -46,6 +46,6 @@ def test_what_reads_a_mart_and_nothing_else_says_so() -> None:
     saying = {name for name, text in texts.items() if SETTING in text}
     assert saying == {
         "dimension_day_points", "dimension_days", "dimension_hour_points", "stream_day_points", "stream_days",
-        "stream_dimension_days", "viewers_of_days",
+        "stream_dimension_days", "streams_of_days", "viewers_of_days",
     }  # fmt: skip
     assert not {name for name in saying if "FROM sessions" in texts[name] or "fresh_sums" in texts[name]}

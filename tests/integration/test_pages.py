@@ -30,12 +30,12 @@ VIEW = View(from_ms=FIRST_DAY * DAY_MS, to_ms=(FIRST_DAY + 3) * DAY_MS, organize
 
 
 def play(stream_id: str, day: int, playing_ms: int) -> list[EventRow]:
-    """Return the events of a session at noon."""
+    """Return the events of a session at noon, of one of three clients."""
     session_id, begin = str(uuid4()), day * DAY_MS + DAY_MS // 2
     told = [(EventType.play, 0), (EventType.playing, 500 + playing_ms % 7), (EventType.ended, 500 + playing_ms)]
     return [
         EventRow(
-            stream_id=stream_id, session_id=session_id, client_id=session_id, ts=begin + after_ms, seq=seq,
+            stream_id=stream_id, session_id=session_id, client_id=f"c{playing_ms % 3}", ts=begin + after_ms, seq=seq,
             type=int(kind), received_ms=begin + after_ms, sent_offset_ms=0,
             provider="hls" if playing_ms > 10_000 else "dash", country="SE" if playing_ms != 5_000 else "",
             device="mobile" if day % 2 else "desktop",

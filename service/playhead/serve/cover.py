@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date, timedelta
+from itertools import accumulate
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
@@ -88,9 +89,10 @@ class Freshness(msgspec.Struct, frozen=True):
         return [{day: at for day, at in kind.items() if day in days} for kind in kinds]
 
     def are_viewers_settled(self, days: range) -> bool:
-        """Tell whether viewers_daily is newer, on each of `days`, than every change in any of them."""
-        changed = {day: version for day, version in self.changed.items() if day in days}
-        return all(self.built[VIEWERS].get(day, 0) > max(changed.values()) for day in changed)
+        """Tell whether viewers_daily is newer, on each of `days`, than every change in it and in those before it."""
+        changed = sorted((day, version) for day, version in self.changed.items() if day in days)
+        newest = accumulate((version for _, version in changed), max)
+        return all(self.built[VIEWERS].get(day, 0) > version for (day, _), version in zip(changed, newest, strict=True))
 
 
 class _Memory:

@@ -26,11 +26,11 @@ from playhead.store.sql_files import query
 MAX_VALUES = 11_000
 """Values a breakdown gives at most, those played most."""
 
-LINKED = frozenset({"", "organizer_id", "stream_id"})
-"""Dimensions whose marts keep who the viewers were, and when they were last seen."""
+KEPT = frozenset({"", "organizer_id", "stream_id"})
+"""Dimensions whose marts keep who the viewers were, so that those of sessions can be added."""
 
 FILTERED = "stream_dimension_daily"
-"""The mart of streams by country, device and provider: all of them but their viewers."""
+"""The mart of streams by country, device and provider: all of them but who their viewers were."""
 
 NOW, BEFORE = 0, 1
 """Periods: the range asked about, and as much before it."""
@@ -121,9 +121,11 @@ async def fetch_streams(store: Store, view: View, page: Page) -> tuple[RefreshSt
 
     async def ask(covers: list[Cover]) -> tuple[int, list[StreamRow]]:
         [cover] = covers
-        if mart == FILTERED and cover.days:
-            return await _with_viewers(store, view, cover, _fetch_streams(store, view, page, cover, FILTERED))
-        return await _fetch_streams(store, view, page, cover, "stream_daily")
+        if mart != FILTERED or not cover.days:
+            return await _fetch_streams(store, view, page, cover, "stream_daily")
+        finding = _fetch_streams(store, view, page, cover, FILTERED)
+        is_linked = _is_reach_apart(page, cover) and cover.are_viewers_settled
+        return await (finding if is_linked else _with_viewers(store, view, cover, finding))
 
     state, (total, streams) = await answer_by_covers(store, [view], (mart,) if mart else (), ask)
     return state, total, streams
@@ -150,7 +152,7 @@ async def _with_viewers(
 
 
 async def _fetch_streams(store: Store, view: View, page: Page, cover: Cover, mart: str) -> tuple[int, list[StreamRow]]:
-    """Return how many streams there are, and those of the page; of FILTERED without their viewers."""
+    """Return how many streams there are, and those of the page; of FILTERED with viewers where they are linked."""
     source = "stream_dimension_days" if mart == FILTERED else "stream_days"
     dimension, value = view.dimensions()[0] if mart == FILTERED else ("", "")
     parameters = {
@@ -164,7 +166,7 @@ async def _fetch_streams(store: Store, view: View, page: Page, cover: Cover, mar
     if _is_found_by_sums(page, cover):
         return await _fetch_page(store, cover, source, parameters)
     sql = query("streams", source if cover.is_of_days_alone else f"{source}_and_sessions")
-    is_reach_apart = cover.is_of_days_alone and page.sort not in REACH and page.limit <= MAX_VALUES
+    is_reach_apart = _is_reach_apart(page, cover)
     parameters["with_reach"] = not is_reach_apart
     rows = await store.fetch(sql, CountedStreamRow, parameters)
     total = await _count_streams(store, sql, parameters, rows)
@@ -173,6 +175,11 @@ async def _fetch_streams(store: Store, view: View, page: Page, cover: Cover, mar
         reached = await _fetch_streams_reach(store, cover, source, [row.stream_id for row in rows], parameters)
         streams = [msgspec.structs.replace(row, **reached.get(row.stream_id, {})) for row in streams]
     return total, streams
+
+
+def _is_reach_apart(page: Page, cover: Cover) -> bool:
+    """Tell whether the dear columns are asked for the streams of the page alone, once it is known which they are."""
+    return cover.is_of_days_alone and page.sort not in REACH and page.limit <= MAX_VALUES
 
 
 def _is_found_by_sums(page: Page, cover: Cover) -> bool:
@@ -212,14 +219,20 @@ async def _fetch_streams_reach(
     store: Store, cover: Cover, source: str, stream_ids: list[str], parameters: dict[str, object]
 ) -> dict[str, dict[str, int | None]]:
     """Return the dear columns of some streams over whole days, by stream."""
-    is_linked = source == "stream_days" and _pick_reach(cover, "stream_id") == "linked"
+    is_linked = cover.are_viewers_settled
     of_page = parameters | {"stream_ids": stream_ids, "merge_viewers": not is_linked}
     reaching = store.fetch(query("streams_reach", source), _StreamReach, of_page)
     if not is_linked:
         return {row.value: row.changes() for row in await reaching}
-    of_streams = of_page | {"dimension": "stream_id", "values": stream_ids, "split_day": FIRST_DAY}
+    is_filtered = source == "stream_dimension_days"
+    prefix = f"{parameters['value']}\n" if is_filtered else ""
+    of_streams = of_page | {
+        "dimension": f"stream_{parameters['dimension']}" if is_filtered else "stream_id",
+        "values": [prefix + stream_id for stream_id in stream_ids],
+        "split_day": FIRST_DAY,
+    }
     rows, linked = await asyncio.gather(reaching, store.fetch(query("viewers_of_days"), _Reach, of_streams))
-    viewers = {row.value: row.changes() for row in linked}
+    viewers = {row.value.removeprefix(prefix): row.changes() for row in linked}
     return {row.value: {**row.changes(), **viewers.get(row.value, {})} for row in rows}
 
 
@@ -250,7 +263,8 @@ async def fetch_summaries(store: Store, view: View) -> tuple[RefreshState, Summe
         apart = await asyncio.gather(*map(partial(_fetch_periods, store), views, covers))
         return apart[0][NOW], apart[1][NOW]
 
-    state, (metrics, previous) = await answer_by_covers(store, views, ("dimension_daily",) if mart else (), ask)
+    models = () if mart is None else ("dimension_daily",) if mart[0] in KEPT else ("dimension_daily", FILTERED)
+    state, (metrics, previous) = await answer_by_covers(store, views, models, ask)
     return state, metrics, previous
 
 
@@ -265,6 +279,7 @@ async def _fetch_periods(
         "dimension": dimension,
         "value": value,
         "values": [value],
+        "with_streams": dimension not in KEPT,
         "by": "",
         "dimensions": [""],
         "merge_viewers": reach == "merged",
@@ -302,6 +317,8 @@ async def _fetch_values(store: Store, view: View, by: str, cover: Cover) -> list
         **_parameters(view, cover),
         "dimension": by,
         "value": "",
+        "values": [],
+        "with_streams": False,
         "by": by,
         "dimensions": [by],
         "max_values": MAX_VALUES,
@@ -321,9 +338,9 @@ def _days_source(cover: Cover) -> str:
 
 def _pick_reach(cover: Cover, dimension: str) -> Literal["merged", "linked", "sessions"]:
     """Return where distinct viewers come from: along with the sums, from viewers_daily, or from sessions alone."""
-    if cover.days and dimension not in LINKED:
-        return "sessions"
-    return "linked" if cover.is_of_days_alone and cover.are_viewers_settled else "merged"
+    if cover.is_of_days_alone and cover.are_viewers_settled:
+        return "linked"
+    return "sessions" if cover.days and dimension not in KEPT else "merged"
 
 
 async def _fetch_reach(
@@ -336,7 +353,7 @@ async def _fetch_reach(
     if reach == "merged":
         return {}
     if reach == "linked":
-        rows = await store.fetch(query("viewers_of_days"), _Reach, parameters)
+        rows = await _fetch_linked_reach(store, parameters)
     else:
         whole = {"from_a": view.from_ms, "to_a": view.to_ms, "from_b": 0, "to_b": 0}
         if parameters["split_day"] != FIRST_DAY:
@@ -344,6 +361,16 @@ async def _fetch_reach(
             whole |= {"from_b": before.from_ms, "to_b": before.to_ms}
         rows = await store.fetch(query("reach"), _Reach, parameters | whole)
     return {(row.value, row.period): row for row in rows}
+
+
+async def _fetch_linked_reach(store: Store, parameters: dict[str, object]) -> list[_Reach]:
+    """Return the viewers of whole days and, where asked for, the streams of the one value."""
+    viewers = store.fetch(query("viewers_of_days"), _Reach, parameters)
+    if not parameters["with_streams"]:
+        return await viewers
+    rows, streams = await asyncio.gather(viewers, store.fetch(query("streams_of_days"), _Reach, parameters))
+    viewers_in = {row.period: row.viewers for row in rows}
+    return [msgspec.structs.replace(row, viewers=viewers_in.get(row.period, 0)) for row in streams]
 
 
 def _as_value(row: StreamRow) -> ValueMetrics:

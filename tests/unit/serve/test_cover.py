@@ -106,6 +106,18 @@ def test_a_day_is_stale_until_a_later_build() -> None:
     assert not freshness.are_viewers_settled(range(10, 13))
 
 
+def test_viewers_of_a_day_depend_on_earlier_days_alone() -> None:
+    """A change of a day makes those after it stale, in the range asked about, not those before it."""
+    freshness = Freshness(
+        changed={10: 5, 11: 8, 12: 5},
+        built={VIEWERS: {10: 6, 11: 9, 12: 7}},
+        state=RefreshState(now_ms=0, refreshed_until_ms=0),
+    )
+    assert freshness.are_viewers_settled(range(10, 12))
+    assert not freshness.are_viewers_settled(range(10, 13))
+    assert freshness.are_viewers_settled(range(12, 13))
+
+
 MODEL = "stream_daily"
 BUILT = {MODEL: {10: 6, 11: 6}, VIEWERS: {10: 6, 11: 6}}
 
@@ -183,7 +195,7 @@ async def test_an_answer_does_not_wait_for_the_cover_it_expects() -> None:
     ("changed", "built", "expected"),
     [
         ({10: 5, 11: 9}, BUILT, cover(range(10, 12), (11 * DAY_MS, 12 * DAY_MS), are_viewers_settled=False)),
-        ({10: 5, 11: 9}, {MODEL: {10: 6, 11: 10}, VIEWERS: {10: 10, 11: 10}}, cover(range(10, 12))),
+        ({10: 5, 11: 9}, {MODEL: {10: 6, 11: 10}, VIEWERS: {10: 6, 11: 10}}, cover(range(10, 12))),
         ({10: 5, 11: 5}, {MODEL: {10: 6, 11: 7}, VIEWERS: {10: 6, 11: 6}}, cover(range(10, 12))),
         ({10: 5, 11: 5}, {MODEL: {10: 6, 11: 6}, VIEWERS: {10: 7, 11: 6}}, cover(range(10, 12))),
     ],
