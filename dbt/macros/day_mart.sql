@@ -15,7 +15,10 @@
 
   {#- Read before anything else: what is stored from now on may be missing in the rows. -#}
   {%- set version = database_now_ns() -%}
-  {%- set chunks = chunks_of(days_to_build(target, config.get('looks_back', false))) -%}
+  {%- set looks_back = config.get('looks_back', false) -%}
+  {#- Each INSERT of such a mart reads all sessions before its days: few are better, and its rows are small. -#}
+  {%- set sessions_per_insert = var('sessions_per_insert') * (4 if looks_back else 1) -%}
+  {%- set chunks = chunks_of(days_to_build(target, looks_back), sessions_per_insert) -%}
 
   {{ run_hooks(pre_hooks) }}
   {%- for chunk in chunks %}
@@ -104,12 +107,12 @@
 
 
 {# Days in a row with few enough sessions for one INSERT: [{'first', 'last': days since the epoch, 'days'}]. #}
-{% macro chunks_of(days) %}
+{% macro chunks_of(days, sessions_per_insert) %}
   {%- set chunks = [] -%}
   {%- set open = namespace(first=none, last=none, sessions=0) -%}
   {%- for row in days -%}
     {%- set day, sessions = row[0] | int, row[1] | int -%}
-    {%- set fits = open.sessions + sessions <= var('sessions_per_insert') -%}
+    {%- set fits = open.sessions + sessions <= sessions_per_insert -%}
     {%- if open.first is not none and open.last + 1 == day and fits -%}
       {%- set open.last, open.sessions = day, open.sessions + sessions -%}
     {%- else -%}
