@@ -131,9 +131,10 @@ def test_every_refusal_is_a_problem(document: dict[str, Any]) -> None:
 
 
 def test_csv_is_told(document: dict[str, Any]) -> None:
-    """The table of streams can be had as JSON and as CSV."""
-    content = document["paths"]["/admin/analytics/streams"]["get"]["responses"]["200"]["content"]
-    assert content == {
+    """The table of streams can be had as JSON and as CSV, which says in a header how fresh it is."""
+    answer = document["paths"]["/admin/analytics/streams"]["get"]["responses"]["200"]
+    assert answer["headers"]["Freshness-S"]["schema"] == {"type": "number"}
+    assert answer["content"] == {
         "application/json": {"schema": {"$ref": "#/components/schemas/StreamsAnswer"}},
         "text/csv": {"schema": {"type": "string"}},
     }

@@ -183,6 +183,7 @@ async def test_csv(service: RunningService, path: str, parameters: dict[str, str
     """The same rows can be had as CSV."""
     answer = await service.ask(f"{ANALYTICS}/{path}", format="csv", **(RANGE | parameters))
     assert answer.headers["content-type"].startswith("text/csv")
+    assert 0 <= float(answer.headers["freshness-s"]) < 60
     assert answer.text.startswith(first)
     told = await ask(service, path, **parameters)
     assert len(list(csv.reader(io.StringIO(answer.text)))) == 1 + len(told["points" if "points" in told else "items"])

@@ -227,6 +227,7 @@ async def test_csv_has_all_rows_and_no_formulas(
         )
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"
         assert answer.headers["content-disposition"] == 'attachment; filename="sessions.csv"'
+        assert 0 <= float(answer.headers["freshness-s"]) < 60
         rows = list(csv.DictReader(io.StringIO(answer.text)))
         assert [UUID(row["session_id"]).int for row in rows] == [4, 3, 2, 1]
         assert (rows[0]["content_title"], rows[1]["client_id"]) == ("'-1+2", "'=cmd()")

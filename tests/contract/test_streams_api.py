@@ -193,6 +193,7 @@ async def test_csv_has_all_rows_and_no_formulas(service: RunningService) -> None
             headers=headers | {"Authorization": f"Bearer {ADMIN_KEY}"},
         )
         assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+        assert 0 <= float(answer.headers["freshness-s"]) < 60
         rows = list(csv.DictReader(io.StringIO(answer.text)))
         assert [row["stream_id"] for row in rows] == ["empty", "match", "secret", "talk"]
         assert rows[0]["title"] == "'@Empty"

@@ -94,8 +94,8 @@ async def list_streams(
     field, is_descending = read_sort(sort)
     page = Page(sort=field, is_descending=is_descending, limit=limit, offset=offset, q=q, include_empty=include_empty)
     if wants_csv(request, format_):
-        _, _, rows = await fetch_streams(store, view, msgspec.structs.replace(page, limit=CSV_ROWS, offset=0))
-        return send_csv("streams", rows, STREAM_COLUMNS)
+        state, _, rows = await fetch_streams(store, view, msgspec.structs.replace(page, limit=CSV_ROWS, offset=0))
+        return send_csv("streams", rows, STREAM_COLUMNS, state)
     state, total, rows = await fetch_streams(store, view, page)
     answer = StreamsAnswer(from_=view.from_ms, to=view.to_ms, freshness_s=state.freshness_s, total=total, items=rows)
     return Response(answer)

@@ -70,7 +70,7 @@ async def _answer_timeseries(
     picked = pick_interval(view, interval)
     state, points = await fetch_points(store, view, picked)
     if wants_csv(request, format_):
-        return send_csv("timeseries", points, ["t", *metrics])
+        return send_csv("timeseries", points, ["t", *metrics], state)
     answer = TimeseriesAnswer(
         from_=view.from_ms,
         to=view.to_ms,
@@ -197,7 +197,7 @@ async def get_breakdown(
         await require_stream(store, view)
     state, items = await fetch_breakdown(store, view, by)
     if wants_csv(request, format_):
-        return send_csv("breakdown", items, ["value", *Metrics.__struct_fields__])
+        return send_csv("breakdown", items, ["value", *Metrics.__struct_fields__], state)
     return Response(
         BreakdownAnswer(from_=view.from_ms, to=view.to_ms, freshness_s=state.freshness_s, by=by, items=items)
     )

@@ -77,7 +77,8 @@ async def list_sessions(
     position = read_cursor(cursor)
     if wants_csv(request, format_):
         await require_stream(store, view)
-        return await stream_csv("sessions", SessionRow, iterate_sessions(store, view))
+        state = await read_refresh_state(store)
+        return await stream_csv("sessions", SessionRow, iterate_sessions(store, view), state)
     return Response(await answer_if_known(store, view, _answer_sessions(store, view, position, limit)))
 
 
