@@ -1,7 +1,7 @@
 {{ config(materialized='day_mart', keys=['dimension', 'value', 'day'], looks_back=true) }}
 -- depends_on: {{ ref('fct_sessions') }}
--- Most viewers come once. They are counted by their day, the others one by one. Of days before those to build only the
--- last matters, and only to viewers who came back.
+-- Viewers who came once are counted by their day, the others one by one. Of days before those to build only the last
+-- matters, and only to viewers who came back.
 with attempts as (
     select
         toDate(s.started_at) as viewed_day,
