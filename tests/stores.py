@@ -15,7 +15,8 @@ from playhead.ingest.lines import encode_rows
 from playhead.ingest.writer import EVENTS_TABLE
 from playhead.settings import Settings
 from playhead.store.clients import ClientStore
-from playhead.store.cluster import ClusterStore, nodes_of, open_cluster_store
+from playhead.store.cluster import ClusterStore, nodes_of, open_cluster_store, shards_of
+from playhead.store.contract import Store
 from playhead.store.embedded import open_embedded_store
 from playhead.store.prepare import migrate_everywhere
 from playhead.store.server import open_server_store
@@ -26,8 +27,22 @@ from tests.servers.cluster import CLUSTER
 
 ENGINES = ("embedded", "server", "cluster")
 """The cluster is for modules with the marker of its name, or with PLAYHEAD_TEST_CLUSTER=all for every one."""
+READ_CLOCK = "SELECT toUnixTimestamp64Nano(now64(9)) AS ns"
+LISTED_SINCE = """
+SELECT count() AS inserts
+FROM system.processes
+WHERE query_kind = 'Insert' AND toUnixTimestamp64Nano(now64(9)) - toInt64(elapsed * 1e9) >= {since_ns:Int64}
+"""
 RETENTION_DAYS = 20_000
 """So long that no day a test names is too old, whenever it runs."""
+
+
+class _Instant(msgspec.Struct, frozen=True):
+    ns: int
+
+
+class _Listed(msgspec.Struct, frozen=True):
+    inserts: int
 
 
 @pytest.fixture(scope="session")
@@ -81,8 +96,23 @@ async def store(empty_store: ClientStore, embedded_settings: Settings) -> Client
 
 
 async def insert_events(store: ClientStore, rows: list[EventRow]) -> None:
-    """Insert rows as one batch, past the ingest path."""
+    """Insert rows as one batch, past the ingest path.
+
+    A server may list an insert as under way when it has answered already, and a refresh would then leave what it
+    brought to its next round; so that is waited for.
+    """
+    shards = await shards_of(store)
+    clocks = [(await type(shard).fetch(shard, READ_CLOCK, _Instant))[0] for shard in shards]
     await store.insert(EVENTS_TABLE, BATCH_COLUMNS, encode_rows(rows))
+    for shard, began in zip(shards, clocks, strict=True):
+        while await _is_any_listed(shard, began.ns):
+            pass
+
+
+async def _is_any_listed(store: Store, since_ns: int) -> bool:
+    """Tell whether an insert that began then or later is listed; not by what a test has put in the place of `fetch`."""
+    [listed] = await type(store).fetch(store, LISTED_SINCE, _Listed, {"since_ns": since_ns})
+    return listed.inserts > 0
 
 
 def repository() -> Path:
