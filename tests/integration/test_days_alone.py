@@ -8,11 +8,12 @@ import pytest
 
 from playhead.serve import queries
 from playhead.serve.cover import answer_by_covers
-from playhead.serve.queries import fetch_breakdown, fetch_summaries
-from playhead.serve.questions import View
+from playhead.serve.queries import fetch_breakdown, fetch_streams, fetch_summaries
+from playhead.serve.questions import Page, View
 from playhead.store.clients import ClientStore
 from playhead.store.sql_files import name_of
 from tests.integration.test_pages import DAY_MS, ORGANIZER, VIEW, streams
+from tests.statements import record_statements
 
 __all__ = ["streams"]
 
@@ -29,17 +30,14 @@ async def ask_sessions(store: ClientStore, views: Sequence[View], _: Sequence[st
 
 @pytest.fixture
 def asked(streams: ClientStore, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Give the names of the statements that are asked from here on."""
-    names: list[str] = []
-    fetch = streams.fetch
+    """Give the statements that are asked from here on."""
+    return record_statements(streams, monkeypatch)
 
-    async def spy(sql: str, *rest: Any) -> list[Any]:
-        names.append(name_of(sql))
-        assert "sessions AS" not in sql
-        return await fetch(sql, *rest)
 
-    monkeypatch.setattr(streams, "fetch", spy)
-    return names
+def assert_of_days_alone(asked: Sequence[str]) -> None:
+    """Check that viewers came from their mart, and that no statement has read a session."""
+    assert "viewers_of_days" in map(name_of, asked)
+    assert not [name_of(sql) for sql in asked if "FROM sessions" in sql]
 
 
 @pytest.mark.parametrize("of_range", [{}, LATER], ids=["three days", "with those before"])
@@ -55,7 +53,7 @@ async def test_a_summary(
     view = msgspec.structs.replace(VIEW, organizer_id=ORGANIZER if name == "organizer_id" else "", **of_range)
     views = [msgspec.structs.replace(view, **{name: value}) for value in VALUES.get(name, ())] or [view]
     by_days = [await fetch_summaries(streams, each) for each in views]
-    assert {"viewers_of_days"} <= set(asked) <= {"cover", "summary", "viewers_of_days", "streams_of_days"}
+    assert_of_days_alone(asked)
     monkeypatch.undo()
     monkeypatch.setattr(queries, "answer_by_covers", ask_sessions)
     for each, (_, *found) in zip(views, by_days, strict=True):
@@ -65,12 +63,29 @@ async def test_a_summary(
     assert all(sum(getattr(period, field) for period in periods) > 0 for field in ("viewers", "streams"))
 
 
+async def test_without_a_build_viewers_are_those_of_sessions(
+    streams: ClientStore, asked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a migration that has viewers_daily built again: all else comes from days still."""
+    await streams.execute("ALTER TABLE mart_builds DELETE WHERE model = 'viewers_daily' SETTINGS mutations_sync = 1")
+    view = msgspec.structs.replace(VIEW, organizer_id="", country="SE")
+    _, *by_days = await fetch_summaries(streams, view)
+    _, *rows_by_days = await fetch_streams(streams, view, Page())
+    assert {"reach", "summary", "streams_page"} <= set(map(name_of, asked))
+    assert "viewers_of_days" not in map(name_of, asked)
+    monkeypatch.undo()
+    monkeypatch.setattr(queries, "answer_by_covers", ask_sessions)
+    _, *by_sessions = await fetch_summaries(streams, view)
+    _, *rows_by_sessions = await fetch_streams(streams, view, Page())
+    assert (by_days, rows_by_days) == (by_sessions, rows_by_sessions)
+
+
 @pytest.mark.parametrize("by", ["country", "device", "os", "browser", "player", "provider", "error_code", "stream_id"])
 async def test_a_breakdown(streams: ClientStore, asked: list[str], monkeypatch: pytest.MonkeyPatch, by: str) -> None:
     """By each dimension."""
     view = msgspec.structs.replace(VIEW, organizer_id="")
     _, by_days = await fetch_breakdown(streams, view, by)
-    assert "viewers_of_days" in asked
+    assert_of_days_alone(asked)
     monkeypatch.undo()
     monkeypatch.setattr(queries, "answer_by_covers", ask_sessions)
     _, by_sessions = await fetch_breakdown(streams, view, by)

@@ -17,6 +17,7 @@ from playhead.settings import Settings
 from playhead.store.clients import ClientStore
 from playhead.store.sql_files import name_of
 from tests.marts import build_marts
+from tests.statements import record_statements
 from tests.stores import insert_events
 
 pytestmark = pytest.mark.anyio
@@ -65,14 +66,8 @@ async def test_pages_are_those_of_the_whole_table(streams: ClientStore, monkeypa
 
     A stream that is given to another organizer after it was found is not told of.
     """
-    found: list[str] = []
     fetch = streams.fetch
-
-    async def spy(sql: str, *rest: Any) -> list[Any]:
-        found.append(name_of(sql))
-        return await fetch(sql, *rest)
-
-    monkeypatch.setattr(streams, "fetch", spy)
+    asked = record_statements(streams, monkeypatch)
 
     async def ask(page: Page, *, by_sums: bool) -> tuple[int, list[StreamRow]]:
         with monkeypatch.context() as patch:
@@ -90,7 +85,8 @@ async def test_pages_are_those_of_the_whole_table(streams: ClientStore, monkeypa
             for offset in range(0, len(PLAYED_MS) + 2, 2):
                 page = msgspec.structs.replace(whole, limit=2, offset=offset)
                 assert await ask(page, by_sums=True) == (total, rows[offset : offset + 2])
-    assert found.count("streams_page") > found.count("streams") == 2 * len(SUMS)
+    names = [name_of(sql) for sql in asked]
+    assert names.count("streams_page") > names.count("streams") == 2 * len(SUMS)
 
     async def give_away(sql: str, *rest: Any) -> list[Any]:
         answer = await fetch(sql, *rest)
@@ -153,14 +149,7 @@ async def test_without_a_whole_day_sessions_are_read_once(
 ) -> None:
     """Viewers come with all else then."""
     view = msgspec.structs.replace(VIEW, to_ms=VIEW.from_ms + DAY_MS - 1, country="SE")
-    asked: list[str] = []
-    fetch = streams.fetch
-
-    async def spy(sql: str, *rest: Any) -> list[Any]:
-        asked.append(name_of(sql))
-        return await fetch(sql, *rest)
-
-    monkeypatch.setattr(streams, "fetch", spy)
+    asked = record_statements(streams, monkeypatch)
     _, total, rows = await fetch_streams(streams, view, Page())
     assert (total, {row.viewers > 0 for row in rows}) == (len(PLAYED_MS), {True})
-    assert sorted(asked) == ["cover", "streams"]
+    assert sorted(map(name_of, asked)) == ["cover", "streams"]
